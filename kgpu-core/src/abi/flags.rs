@@ -1,0 +1,29 @@
+//! Flag words. Unknown bits are refused: use `from_bits`, never `from_bits_truncate`.
+
+bitflags::bitflags! {
+    /// What a side can do, in the header (module) and in `Attach` (helper).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Features: u64 {
+        /// Algorithms that are not ciphers (no key, no IV, other output length).
+        const SERVICES = 1 << 0;
+    }
+
+    /// How a helper wants to be attached.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct AttachFlags: u32 {
+        /// The helper polls the ring only for a bounded time and then sleeps in poll(2).
+        const SLEEPS = 1 << 0;
+    }
+
+    /// Properties of one submission.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct SubmissionFlags: u8 {
+        /// A known-answer request of the module itself; treated like any other.
+        const SELF_TEST = 1 << 0;
+    }
+
+    /// Properties of one tile. None is defined in this version.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct TileFlags: u32 {
+    }
+}

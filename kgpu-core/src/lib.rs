@@ -1,0 +1,31 @@
+//! The one definition of everything that kgpu's kernel module and its helper share.
+//!
+//! `no_std` and free of allocation. Three rooms:
+//!
+//! * [`abi`]: what lies in shared memory and crosses the ioctls. Types and validation, no logic.
+//! * [`cell`] and [`ring`]: how one side reads what the other may be rewriting, and the rings on top.
+//! * [`algorithm`], [`request`], [`tiling`], [`iv`]: the interface every algorithm implements.
+//!
+//! [`runs`], [`slots`] and [`inflight`] are the submitting side's private books: what it must
+//! remember for itself because the other side is not trusted to remember it truthfully.
+#![cfg_attr(not(any(test, loom)), no_std)]
+#![deny(unsafe_code)]
+
+#[cfg(feature = "cpu")]
+extern crate alloc;
+
+pub mod abi;
+pub mod algorithm;
+pub mod cell;
+#[cfg(feature = "cpu")]
+pub mod cpu;
+pub mod hex;
+pub mod inflight;
+pub mod iv;
+pub mod keytable;
+pub mod num;
+pub mod request;
+pub mod ring;
+pub mod runs;
+pub mod slots;
+pub mod tiling;

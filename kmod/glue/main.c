@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Load and unload, module parameters, and the engine's thread. */
+#include <linux/kthread.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include "glue.h"
+
+static DECLARE_WAIT_QUEUE_HEAD(kgpu_engine_wait);
+static atomic_t kgpu_engine_wanted = ATOMIC_INIT(0);
+static struct task_struct *kgpu_engine;
+
+void kgpu_glue_wake_engine(void)
+{
+	atomic_set(&kgpu_engine_wanted, 1);
+	wake_up(&kgpu_engine_wait);
+}
+
+static int kgpu_engine_thread(void *unused)
+{
+	while (!kthread_should_stop()) {
+		u64 ns;
+
+		atomic_set(&kgpu_engine_wanted, 0);
+		/* What was asked for before the reset is seen by the pass. */
+		smp_mb__after_atomic();
+		ns = kgpu_rust_pass();
+		if (!ns)
+			cond_resched();
+		else if (ns == U64_MAX)
+			wait_event_idle(kgpu_engine_wait, atomic_read(&kgpu_engine_wanted) ||
+							  kthread_should_stop());
+		else
+			wait_event_idle_timeout(kgpu_engine_wait,
+						atomic_read(&kgpu_engine_wanted) ||
+							kthread_should_stop(),
+						nsecs_to_jiffies(ns) + 1);
+	}
+	return 0;
+}
+
+static int kgpu_param_set(const char *text, const struct kernel_param *param)
+{
+	return kgpu_rust_param_set((unsigned long)param->arg, text, strlen(text));
+}
+
+static int kgpu_param_get(char *to, const struct kernel_param *param)
+{
+	return kgpu_rust_param_get((unsigned long)param->arg, to, PAGE_SIZE);
+}
+
+static const struct kernel_param_ops kgpu_param_ops = {
+	.set = kgpu_param_set,
+	.get = kgpu_param_get,
+};
+
+#define KGPU_PARAM(name, which, text)                                             \
+	module_param_cb(name, &kgpu_param_ops, (void *)(unsigned long)which, 0644); \
+	MODULE_PARM_DESC(name, text)
+
+KGPU_PARAM(priority, KGPU_PARAM_PRIORITY,
+	   "priority in the crypto API, name=value[,name=value...], * for all (default 100)");
+KGPU_PARAM(crossover, KGPU_PARAM_CROSSOVER,
+	   "bytes queued from which the helper is used, name=value[,...], * for all");
+KGPU_PARAM(deadline_ms, KGPU_PARAM_DEADLINE_MS,
+	   "milliseconds after which the kernel does a request itself (default 1000)");
+KGPU_PARAM(full_ms, KGPU_PARAM_FULL_MS,
+	   "milliseconds a request waits for room in the ring before the kernel does it (default 100)");
+KGPU_PARAM(poll_us, KGPU_PARAM_POLL_US,
+	   "microseconds of polling for completions before sleeping (default 20)");
+KGPU_PARAM(ring_entries, KGPU_PARAM_RING_ENTRIES,
+	   "ring entries of the next session, a power of two (default 1024)");
+KGPU_PARAM(pool_mib, KGPU_PARAM_POOL_MIB, "MiB of pool of the next session (default 32)");
+KGPU_PARAM(key_slots, KGPU_PARAM_KEY_SLOTS, "key slots of the next session (default 256)");
+KGPU_PARAM(share_percent, KGPU_PARAM_SHARE_PERCENT,
+	   "percent of pool and key slots for one transform or one user (default 50)");
+KGPU_PARAM(queue_limit, KGPU_PARAM_QUEUE_LIMIT,
+	   "requests that may wait before submitters are held back (default 4096; at load)");
+
+static char *register_when = "load";
+module_param_named(register, register_when, charp, 0444);
+MODULE_PARM_DESC(register, "when to register with the crypto API: load (default), or attach: "
+			   "when a helper has passed its known answers, so that the self-tests see it");
+
+static int __init kgpu_init(void)
+{
+	int err;
+
+	if (strcmp(register_when, "load") && strcmp(register_when, "attach")) {
+		pr_err("register=%s: want load or attach\n", register_when);
+		return -EINVAL;
+	}
+	err = kgpu_rust_init(KGPU_JOB_BYTES);
+	if (err)
+		return err;
+	err = kgpu_job_init();
+	if (err)
+		goto exit_rust;
+	kgpu_engine = kthread_run(kgpu_engine_thread, NULL, "kgpu");
+	if (IS_ERR(kgpu_engine)) {
+		err = PTR_ERR(kgpu_engine);
+		goto exit_job;
+	}
+	err = kgpu_report_init();
+	if (err)
+		goto stop_engine;
+	err = kgpu_skcipher_init(!strcmp(register_when, "load"));
+	if (err)
+		goto exit_report;
+	err = kgpu_device_init();
+	if (err)
+		goto exit_skcipher;
+	return 0;
+
+exit_skcipher:
+	kgpu_skcipher_exit();
+exit_report:
+	kgpu_report_exit();
+stop_engine:
+	kthread_stop(kgpu_engine);
+exit_job:
+	kgpu_job_exit();
+exit_rust:
+	kgpu_rust_exit();
+	return err;
+}
+
+static void __exit kgpu_exit(void)
+{
+	kgpu_device_exit();
+	kgpu_skcipher_exit();
+	kgpu_report_exit();
+	kthread_stop(kgpu_engine);
+	kgpu_job_exit();
+	kgpu_rust_exit();
+}
+
+module_init(kgpu_init);
+module_exit(kgpu_exit);
+MODULE_DESCRIPTION("Block-cipher work of the kernel on a GPU");
+MODULE_AUTHOR("The kgpu authors");
+MODULE_LICENSE("GPL");
+MODULE_SOFTDEP("pre: cryptd crypto_simd");

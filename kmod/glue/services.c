@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Services of the kernel for the Rust core: log, memory, time, the lock, pages, user copies. */
+#include <linux/cred.h>
+#include <linux/ktime.h>
+#include <linux/ratelimit.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/user_namespace.h>
+#include <linux/vmalloc.h>
+#include "glue.h"
+
+void kgpu_glue_log(int level, const u8 *text, size_t len)
+{
+	/* Whatever a helper can provoke is a warning, and must not flood the log. */
+	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 10);
+
+	if (level <= 3)
+		pr_err("%.*s\n", (int)len, text);
+	else if (level >= 6)
+		pr_info("%.*s\n", (int)len, text);
+	else if (__ratelimit(&limit))
+		pr_notice("%.*s\n", (int)len, text);
+}
+
+void *kgpu_glue_alloc(size_t size)
+{
+	return kvmalloc(size, GFP_KERNEL);
+}
+
+void kgpu_glue_free(void *memory)
+{
+	kvfree(memory);
+}
+
+void kgpu_glue_bug(void)
+{
+	BUG();
+}
+
+u64 kgpu_glue_now(void)
+{
+	return ktime_get_ns();
+}
+
+static DEFINE_SPINLOCK(kgpu_lock);
+
+u64 kgpu_glue_lock(void)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&kgpu_lock, flags);
+	return flags;
+}
+
+void kgpu_glue_unlock(u64 flags)
+{
+	spin_unlock_irqrestore(&kgpu_lock, flags);
+}
+
+void kgpu_glue_relax(void)
+{
+	cpu_relax();
+}
+
+u64 kgpu_glue_owner(void)
+{
+	u32 uid = from_kuid(&init_user_ns, current_uid());
+
+	/* Root's processes are told apart; a user's are not, lest he multiply by forking. */
+	return uid ? uid : (u64)task_tgid_nr(current) | 1ULL << 32;
+}
+
+int kgpu_glue_pid(void)
+{
+	return task_tgid_nr(current);
+}
+
+int kgpu_glue_capable(void)
+{
+	return capable(CAP_SYS_ADMIN);
+}
+
+struct kgpu_pages *kgpu_glue_pages_new(size_t count)
+{
+	struct kgpu_pages *pages = kvzalloc(struct_size(pages, page, count), GFP_KERNEL);
+
+	if (!pages)
+		return NULL;
+	while (pages->count < count) {
+		/* Single pages: each goes back when its own last reference goes. */
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_HIGHMEM);
+
+		if (!page)
+			goto fail;
+		pages->page[pages->count++] = page;
+		cond_resched();
+	}
+	pages->address = vmap(pages->page, pages->count, VM_MAP, PAGE_KERNEL);
+	if (!pages->address)
+		goto fail;
+	return pages;
+fail:
+	kgpu_glue_pages_free(pages);
+	return NULL;
+}
+
+void *kgpu_glue_pages_address(struct kgpu_pages *pages)
+{
+	return pages->address;
+}
+
+void kgpu_glue_pages_free(struct kgpu_pages *pages)
+{
+	unsigned long i;
+
+	if (pages->address) {
+		memset(pages->address, 0, pages->count << PAGE_SHIFT);
+		vunmap(pages->address);
+	}
+	/* Our reference only: a page that is still pinned or mapped stays allocated. */
+	for (i = 0; i < pages->count; i++)
+		put_page(pages->page[i]);
+	kvfree(pages);
+}
+
+int kgpu_glue_copy_from_user(u8 *to, size_t from, size_t len)
+{
+	return copy_from_user(to, (const void __user *)from, len) ? -EFAULT : 0;
+}
+
+int kgpu_glue_copy_to_user(size_t to, const u8 *from, size_t len)
+{
+	return copy_to_user((void __user *)to, from, len) ? -EFAULT : 0;
+}
+
+void kgpu_glue_report(void *seq, const u8 *text, size_t len)
+{
+	seq_write(seq, text, len);
+}

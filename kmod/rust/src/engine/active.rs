@@ -1,0 +1,229 @@
+//! The session the engine serves: its rings, its requests in flight, and how much it is trusted.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use kgpu_core::abi::{RequestId, SessionState, word};
+use kgpu_core::inflight::{InFlight, Seat};
+use kgpu_core::num::index;
+use kgpu_core::ring::{CompletionConsumer, RingPlace, SubmissionProducer};
+
+use super::fall_back;
+use crate::counters::{GLOBAL, Reason};
+use crate::errno::Errno;
+use crate::ffi::{self, Level, lock, log};
+use crate::flight::{Flight, Waiter};
+use crate::kat::KatRun;
+use crate::params;
+use crate::session::{self, Session, row};
+use crate::share::Shares;
+
+/// A session being served.
+#[derive(Debug)]
+pub struct Active {
+    /// The session.
+    pub session: Arc<Session>,
+    pub(super) submissions: SubmissionProducer,
+    pub(super) completions: CompletionConsumer,
+    pub(super) flights: InFlight<Box<[Seat<Flight>]>, Flight>,
+    pub(super) kat: KatRun,
+    pub(super) shares: Shares,
+    /// Completions that were not believed and were not merely late.
+    pub(super) abuses: u32,
+    /// Requests taken back whose completion may still come.
+    pub(super) late_expected: u32,
+    pub(super) stall: Option<Stall>,
+    /// Stalls without a believed completion in between.
+    pub(super) strikes: u32,
+    /// The earliest deadline in flight, or earlier; `u64::MAX` for none.
+    pub(super) next_deadline: u64,
+    /// Since when there has been nothing to do but requests in flight.
+    pub(super) dozing_since: Option<u64>,
+}
+
+/// The helper missed a deadline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stall {
+    pub(super) since: u64,
+    pub(super) heartbeat: u64,
+    pub(super) head: u64,
+}
+
+impl Active {
+    /// Everything a session needs to be served, allocated here, once. May sleep.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn new(session: Arc<Session>) -> Result<Box<[Self; 1]>, Errno> {
+        let sizes = session.layout.sizes;
+        let percent = u64::from(params::SHARE_PERCENT.get());
+        let slots = u64::from(sizes.keys) * percent / 100;
+        let active = Self {
+            submissions: SubmissionProducer::new(RingPlace::submissions(&session.layout)),
+            completions: CompletionConsumer::new(RingPlace::completions(&session.layout)),
+            flights: InFlight::new(row(index(u64::from(sizes.entries)))?),
+            kat: KatRun::default(),
+            shares: Shares::new(
+                sizes.pool_bytes * percent / 100,
+                u32::try_from(slots.max(1)).unwrap_or(1),
+            ),
+            abuses: 0,
+            late_expected: 0,
+            stall: None,
+            strikes: 0,
+            next_deadline: u64::MAX,
+            dozing_since: None,
+            session,
+        };
+        let mut row = alloc::vec::Vec::new();
+        row.try_reserve_exact(1).map_err(|_| Errno::NOMEM)?;
+        row.push(active);
+        row.into_boxed_slice().try_into().map_err(|_| Errno::NOMEM)
+    }
+
+    /// Whether requests are routed to it.
+    pub(crate) fn is_live(&self) -> bool {
+        self.session.state() == SessionState::Live
+    }
+
+    /// Whether it missed a deadline and has shown no life since.
+    pub(crate) const fn is_stalled(&self) -> bool {
+        self.stall.is_some()
+    }
+
+    /// The engine is awake: new completions need no kick.
+    pub(super) fn awake(&mut self) {
+        self.session.control.words().store(word::KICK_NEEDED, 0);
+    }
+
+    /// Makes what was pushed visible and wakes the helper if it sleeps.
+    pub(super) fn publish(&mut self) {
+        self.submissions.publish(self.session.control.words());
+        self.session
+            .published
+            .store(self.submissions.pushed(), Ordering::Release);
+        ffi::wake_helper();
+    }
+
+    /// Stops routing to it; what is in flight may still be answered.
+    pub(super) fn retire(&mut self, why: &str) {
+        if self.session.state().is_open() {
+            log(
+                Level::Info,
+                format_args!("session {} retired: {why}", self.session.generation),
+            );
+            session::route(false, false);
+            self.session.set_state(SessionState::Retired);
+        }
+    }
+
+    /// Believes nothing of it any more: the fallback does what is in flight, and its pool pages
+    /// are used for nothing until it is gone.
+    pub(super) fn quarantine(&mut self, why: core::fmt::Arguments<'_>) {
+        if self.session.state() == SessionState::Quarantined {
+            return;
+        }
+        log(
+            Level::Warning,
+            format_args!(
+                "helper {} quarantined: {why}; the kernel's own ciphers take over",
+                self.session.pid.load(Ordering::Relaxed)
+            ),
+        );
+        GLOBAL.quarantines.add(1);
+        session::route(false, false);
+        self.session.set_state(SessionState::Quarantined);
+        self.abandon(Reason::Quarantine);
+    }
+
+    /// Hands everything in flight to the fallback, each request once.
+    pub(super) fn abandon(&mut self, reason: Reason) {
+        if self.session.state().is_open() {
+            session::route(false, false);
+            self.session.set_state(SessionState::Retired);
+        }
+        let seats = self.session.layout.sizes.entries;
+        for slot in 0..seats {
+            while let Some(id) = self.flights.id_of(slot) {
+                self.take_back(id, reason);
+            }
+        }
+        self.next_deadline = u64::MAX;
+    }
+
+    /// Takes a request back from the helper. Its pool pages, and the tiles that name them, stay
+    /// taken until the session is gone: a late write must hit nothing.
+    pub(super) fn take_back(&mut self, id: RequestId, reason: Reason) {
+        let Some(flight) = self.flights.remove(id) else {
+            return;
+        };
+        self.late_expected += 1;
+        self.session.quarantined.fetch_add(
+            u64::from(flight.pool.count) * u64::from(kgpu_core::runs::GRANULE),
+            Ordering::Relaxed,
+        );
+        self.release_key(&flight);
+        match flight.waiter {
+            Waiter::Job(mut job) => {
+                GLOBAL.taken_over.add(1);
+                self.release_share(&job, &flight.slot, flight.slot_counted, flight.bytes);
+                job.core_mut().taken_over = true;
+                fall_back(job, reason);
+            }
+            Waiter::Kat(_) => {}
+        }
+    }
+
+    /// Gives a finished flight's runs back.
+    pub(super) fn release_runs(&mut self, flight: &Flight) {
+        let mut guard = lock();
+        let books = self.session.books.get(&mut guard);
+        books.pool.give(flight.pool);
+        books.tiles.give(flight.tiles);
+    }
+
+    /// Gives a flight's key slot back.
+    pub(super) fn release_key(&mut self, flight: &Flight) {
+        let Some(slot) = flight.slot else { return };
+        let mut guard = lock();
+        if let Some(generation) = self.session.books.get(&mut guard).slots.release(slot) {
+            kgpu_core::keytable::clear(
+                self.session.control.words(),
+                &self.session.layout,
+                slot,
+                generation,
+            );
+        }
+    }
+
+    /// Gives a request's share back.
+    pub(super) fn release_share(
+        &mut self,
+        job: &ffi::Job,
+        slot: &Option<u32>,
+        counted: bool,
+        bytes: u32,
+    ) {
+        let tfm = job.core().tfm.get();
+        subtract(&tfm.in_flight, u64::from(bytes));
+        self.shares
+            .give(tfm.owner, u64::from(bytes), slot.is_some() && counted);
+    }
+}
+
+/// Only the engine writes the count, so that load and store need not be one.
+pub(super) fn subtract(count: &AtomicU64, n: u64) {
+    let left = count.load(Ordering::Relaxed).saturating_sub(n);
+    count.store(left, Ordering::Relaxed);
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        // Keys leave the region with the helper, not with the pages' last reference.
+        let layout = self.session.layout;
+        for slot in 0..layout.sizes.keys {
+            kgpu_core::keytable::clear(self.session.control.words(), &layout, slot, 0);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The engine: one kernel thread that takes queued requests, decides helper or fallback by what is
+//! queued, keeps the ring, and answers for every request it took.
+//!
+//! It never sleeps in here and never allocates: a pass is bounded work, after which it says for how
+//! long there is nothing to do.
+
+mod active;
+mod offload;
+mod reap;
+mod watch;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+pub use active::Active;
+use offload::Refusal;
+
+use crate::counters::{self, Reason};
+use crate::errno::Errno;
+use crate::ffi::{self, Guarded, Job, lock};
+use crate::session::{self, LIVE, STALLED, Session};
+use crate::{ALGORITHMS, params};
+
+/// Requests taken from the queue and not yet decided on.
+const STAGE: usize = 1024;
+/// Closed sessions whose pool buffers are still held.
+const ZOMBIES: usize = 16;
+
+/// A session that was attached and that the engine has not taken yet. Under the lock.
+static INCOMING: Guarded<Option<Box<[Active; 1]>>> = Guarded::new(None);
+/// The engine holds no session of the open device.
+static IDLE: AtomicBool = AtomicBool::new(true);
+
+/// Hands a new session to the engine. `false` when one is waiting already.
+#[must_use]
+pub fn hand_over(active: Box<[Active; 1]>) -> bool {
+    let mut guard = lock();
+    let incoming = INCOMING.get(&mut guard);
+    if incoming.is_some() {
+        drop(guard);
+        return false;
+    }
+    *incoming = Some(active);
+    IDLE.store(false, Ordering::Release);
+    drop(guard);
+    ffi::wake_engine();
+    true
+}
+
+/// Whether the engine has let go of the closed session.
+#[must_use]
+pub fn is_idle() -> bool {
+    IDLE.load(Ordering::Acquire)
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine {
+    staged: VecDeque<Job>,
+    active: Option<Box<[Active; 1]>>,
+    zombies: alloc::vec::Vec<Arc<Session>>,
+}
+
+impl Engine {
+    /// An engine without a session.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn new() -> Result<Self, Errno> {
+        let mut staged = VecDeque::new();
+        staged.try_reserve_exact(STAGE).map_err(|_| Errno::NOMEM)?;
+        let mut zombies = alloc::vec::Vec::new();
+        zombies
+            .try_reserve_exact(ZOMBIES)
+            .map_err(|_| Errno::NOMEM)?;
+        Ok(Self {
+            staged,
+            active: None,
+            zombies,
+        })
+    }
+
+    fn active(&mut self) -> Option<&mut Active> {
+        self.active.as_deref_mut().map(|[active]| active)
+    }
+
+    /// One round: sessions, completions, known answers, queued requests, deadlines. The result is
+    /// for how many nanoseconds there is nothing to do; 0 means: again, at once.
+    pub fn pass(&mut self) -> u64 {
+        self.sessions();
+        let mut busy = false;
+        if let Some(active) = self.active() {
+            active.awake();
+            busy |= active.reap();
+            busy |= active.known_answers();
+        }
+        busy |= self.flush();
+        let now = ffi::now();
+        if let Some(active) = self.active() {
+            active.watch(now);
+        }
+        if busy { 0 } else { self.rest(now) }
+    }
+
+    /// Takes a new session; lets go of a closed one.
+    fn sessions(&mut self) {
+        if self.active.is_none() {
+            self.active = INCOMING.get(&mut lock()).take();
+        }
+        let Some(active) = self.active() else { return };
+        if active.session.detached.load(Ordering::Acquire) {
+            active.retire("the helper detached");
+        }
+        if active.session.closed.load(Ordering::Acquire) {
+            active.abandon(Reason::Death);
+            let session = active.session.clone();
+            self.active = None;
+            counters::GLOBAL.closed.add(1);
+            let held = session.books.get(&mut lock()).buffers > 0;
+            if held && self.zombies.len() < ZOMBIES {
+                self.zombies.push(session);
+            } else if held {
+                // Its pool stays until reboot rather than under somebody's feet.
+                ffi::log(
+                    ffi::Level::Error,
+                    format_args!(
+                        "too many closed sessions with pool buffers held: one pool is lost"
+                    ),
+                );
+                core::mem::forget(session);
+            }
+            IDLE.store(true, Ordering::Release);
+            ffi::wake_helper();
+        }
+        self.zombies
+            .retain(|session| session.books.get(&mut lock()).buffers > 0);
+    }
+
+    /// Decides on what is queued. The result is whether there may be more at once.
+    fn flush(&mut self) -> bool {
+        while self.staged.len() < STAGE {
+            let Some(job) = Job::dequeue() else { break };
+            self.staged.push_back(job);
+        }
+        if self.staged.is_empty() {
+            return false;
+        }
+        let more = self.staged.len() == STAGE;
+        let reason = if !LIVE.load(Ordering::Acquire) {
+            Some(Reason::NoHelper)
+        } else if STALLED.load(Ordering::Acquire) {
+            Some(Reason::Stalled)
+        } else {
+            None
+        };
+        let Self { staged, active, .. } = self;
+        let (Some([active]), None) = (active.as_deref_mut(), reason) else {
+            for job in staged.drain(..) {
+                fall_back(job, reason.unwrap_or(Reason::NoHelper));
+            }
+            return more;
+        };
+        let mut queued = [0u64; ALGORITHMS];
+        for job in staged.iter() {
+            if let Some(bytes) = queued.get_mut(job.algorithm()) {
+                *bytes += u64::from(job.core().shape.len);
+            }
+        }
+        let now = ffi::now();
+        let mut sent = false;
+        let mut full = false;
+        for _ in 0..staged.len() {
+            let Some(mut job) = staged.pop_front() else {
+                break;
+            };
+            let index = job.algorithm();
+            if !job.core().worth_it
+                && queued
+                    .get(index)
+                    .is_none_or(|q| *q < params::crossover(index))
+            {
+                fall_back(job, Reason::Small);
+                continue;
+            }
+            job.core_mut().worth_it = true;
+            let refused = if full {
+                Err((job, Refusal::Full))
+            } else {
+                active.offload(job, now)
+            };
+            match refused {
+                Ok(()) => sent = true,
+                Err((job, Refusal::Because(reason))) => fall_back(job, reason),
+                Err((job, Refusal::Full)) => {
+                    full = true;
+                    let waited = now.saturating_sub(job.core().accepted_at);
+                    if waited > u64::from(params::FULL_MS.get()) * 1_000_000 {
+                        fall_back(job, Reason::Full);
+                    } else {
+                        staged.push_back(job);
+                    }
+                }
+            }
+        }
+        if sent {
+            active.publish();
+        }
+        more && !full
+    }
+
+    /// For how long nothing needs doing. Arms the wake-ups before it says so.
+    fn rest(&mut self, now: u64) -> u64 {
+        const MS: u64 = 1_000_000;
+        let waiting = !self.staged.is_empty();
+        let zombies = !self.zombies.is_empty();
+        let Some(active) = self.active() else {
+            return if zombies { 1000 * MS } else { u64::MAX };
+        };
+        if active.doze(now) {
+            return 0;
+        }
+        let mut ns = active.until_next(now);
+        if waiting {
+            ns = ns.min(u64::from(params::FULL_MS.get().max(1)) * MS);
+        }
+        ns
+    }
+
+    /// At unload: nothing can be queued or attached any more.
+    pub fn finish(&mut self) {
+        while let Some(job) = Job::dequeue() {
+            fall_back(job, Reason::NoHelper);
+        }
+        for job in self.staged.drain(..) {
+            fall_back(job, Reason::NoHelper);
+        }
+    }
+}
+
+/// Hands a request to the fallback, counted.
+pub(crate) fn fall_back(job: Job, reason: Reason) {
+    counters::fell_back(job.algorithm(), reason, job.core().shape.len);
+    job.fall_back_later();
+}
+
+/// The fallback has computed a queued request.
+pub fn fallback_done(job: Job, error: i32) {
+    let counters = counters::of(job.algorithm());
+    if error != 0 {
+        counters.errors.add(1);
+    }
+    counters
+        .fallback_latency
+        .add(ffi::now().saturating_sub(job.core().accepted_at));
+    job.name_result(job.core().taken_over);
+    job.complete(error);
+}
+
+/// Sets routing to what the session's state says.
+pub(crate) fn route_by(active: &Active) {
+    session::route(active.is_live(), active.is_stalled());
+}

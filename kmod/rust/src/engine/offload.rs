@@ -1,0 +1,427 @@
+//! Handing a request to the helper: room, key, source bytes, tiles, submission.
+
+use core::sync::atomic::Ordering;
+
+use kgpu_core::abi::{
+    KEY_BYTES_MAX, KeyEntry, Reflect, RequestId, Submission, SubmissionFlags, Tile,
+};
+use kgpu_core::algorithm::Algorithm;
+use kgpu_core::keytable;
+use kgpu_core::request::Shape;
+use kgpu_core::runs::Run;
+use kgpu_core::slots::{Found, KeyId};
+use kgpu_core::tiling::{self, Place, Tiles};
+use zeroize::Zeroize;
+
+use super::Active;
+use crate::counters::{self, GLOBAL, Reason};
+use crate::ffi::{Job, lock};
+use crate::flight::{Flight, Waiter};
+use crate::params;
+use crate::session::Session;
+use crate::tfm::next_key_id;
+
+/// Why a request is not handed to the helper now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is no room; there will be.
+    Full,
+    /// The fallback should do it, for this reason.
+    Because(Reason),
+}
+
+/// A key slot taken for a request.
+#[derive(Clone, Copy, Debug)]
+struct TakenSlot {
+    slot: u32,
+    generation: u32,
+    /// First request in flight on the slot.
+    first: bool,
+}
+
+/// What a request holds of the region.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    pool: Run,
+    tiles: Run,
+    place: Place,
+}
+
+/// A key to be in a slot.
+#[derive(Debug)]
+struct Wanted {
+    id: KeyId,
+    hint: u32,
+    len: usize,
+    bytes: [u8; KEY_BYTES_MAX],
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl Active {
+    /// Hands a request over, or gives it back with the reason.
+    pub(super) fn offload(&mut self, job: Job, now: u64) -> Result<(), (Job, Refusal)> {
+        let tfm = job.core().tfm.get();
+        let Some(algorithm) = crate::algorithm(tfm.algorithm) else {
+            return Err((job, Refusal::Because(Reason::Shape)));
+        };
+        let shape = job.core().shape;
+        let bytes = u64::from(shape.len);
+        let pool_share =
+            self.session.layout.sizes.pool_bytes * u64::from(params::SHARE_PERCENT.get()) / 100;
+        if tfm.in_flight.load(Ordering::Relaxed) + bytes > pool_share
+            || !self.shares.allows(tfm.owner, bytes, algorithm.has_key())
+        {
+            return Err((job, Refusal::Because(Reason::Share)));
+        }
+        let buffers = job
+            .core()
+            .buffers
+            .filter(|places| places.iter().all(|p| p.session == self.session.generation));
+        let output_len = job.core().output_len;
+        let room = match self.take_room(
+            algorithm,
+            &shape,
+            output_len,
+            buffers.map(|[src, dst]| (src.offset, dst.offset)),
+        ) {
+            Ok(room) => room,
+            Err(refusal) => return Err((job, refusal)),
+        };
+        let slot = if algorithm.has_key() {
+            let wanted = {
+                let mut guard = lock();
+                let key = tfm.key.get(&mut guard);
+                Wanted {
+                    id: key.id,
+                    hint: tfm.slot_hint.load(Ordering::Relaxed),
+                    len: key.len,
+                    bytes: key.bytes.0,
+                }
+            };
+            match self.take_slot(algorithm, &wanted) {
+                Some(slot) => {
+                    tfm.slot_hint.store(slot.slot, Ordering::Relaxed);
+                    Some(slot)
+                }
+                None => {
+                    self.give_room(room);
+                    return Err((job, Refusal::Because(Reason::NoSlot)));
+                }
+            }
+        } else {
+            None
+        };
+        let place = with_key(room.place, slot);
+        let session = self.session.clone();
+        if buffers.is_none() {
+            job.copy_in(&session.pool, place.src);
+        } else {
+            counters::of(tfm.algorithm).zero_copy.add(1);
+        }
+        write_tiles(&session, algorithm, shape, place, room.tiles, |at, to| {
+            session.pool.read(place.src + u64::from(at), to);
+        });
+        let slot_counted = slot.is_some_and(|s| s.first);
+        let count = tfm.in_flight.load(Ordering::Relaxed) + bytes;
+        tfm.in_flight.store(count, Ordering::Relaxed);
+        self.shares.take(tfm.owner, bytes, slot_counted);
+        let flight = Flight {
+            waiter: Waiter::Job(job),
+            pool: room.pool,
+            dst: place.dst,
+            output_len,
+            tiles: room.tiles,
+            slot: slot.map(|s| s.slot),
+            slot_counted,
+            bytes: shape.len,
+            deadline: now.saturating_add(params::deadline_ns()),
+        };
+        self.submit(algorithm, shape, flight, SubmissionFlags::empty());
+        Ok(())
+    }
+
+    /// Submits known answers while there is room. The result is whether any was.
+    pub(super) fn known_answers(&mut self) -> bool {
+        use kgpu_core::abi::SessionState;
+        if !self.kat.is_started() {
+            if !self.session.started.load(Ordering::Acquire)
+                || self.session.state() != SessionState::Attached
+            {
+                return false;
+            }
+            self.session.set_state(SessionState::Testing);
+            self.kat.start();
+        }
+        let mut any = false;
+        while let Some(kat) = self.kat.peek() {
+            let Some(request) = kat.request() else { break };
+            let output = request.expected.len();
+            let (Ok(output_len), algorithm, shape) =
+                (u32::try_from(output), request.algorithm, request.shape)
+            else {
+                break;
+            };
+            let Ok(room) = self.take_room(algorithm, &shape, output_len, None) else {
+                break;
+            };
+            let slot = if algorithm.has_key() {
+                let mut wanted = Wanted {
+                    id: next_key_id(),
+                    hint: 0,
+                    len: request.answer.key.len(),
+                    bytes: [0; KEY_BYTES_MAX],
+                };
+                if let Some(to) = wanted.bytes.get_mut(..request.answer.key.len()) {
+                    to.copy_from_slice(request.answer.key);
+                }
+                let Some(slot) = self.take_slot(algorithm, &wanted) else {
+                    self.give_room(room);
+                    break;
+                };
+                // Nobody uses this key again: the slot is cleared with the answer.
+                let mut guard = lock();
+                let _in_flight_until_then = self
+                    .session
+                    .books
+                    .get(&mut guard)
+                    .slots
+                    .retire(wanted.id, slot.slot);
+                Some(slot)
+            } else {
+                None
+            };
+            let place = with_key(room.place, slot);
+            let session = self.session.clone();
+            session.pool.write(place.src, request.input);
+            write_tiles(&session, algorithm, shape, place, room.tiles, |at, to| {
+                session.pool.read(place.src + u64::from(at), to);
+            });
+            let flight = Flight {
+                waiter: Waiter::Kat(kat),
+                pool: room.pool,
+                dst: place.dst,
+                output_len,
+                tiles: room.tiles,
+                slot: slot.map(|s| s.slot),
+                slot_counted: false,
+                bytes: shape.len,
+                deadline: crate::ffi::now().saturating_add(params::deadline_ns()),
+            };
+            self.submit(algorithm, shape, flight, SubmissionFlags::SELF_TEST);
+            self.kat.submitted();
+            any = true;
+        }
+        if any {
+            self.publish();
+        }
+        any
+    }
+
+    /// Seats, ring, pool and tiles for a request, or why not.
+    fn take_room(
+        &mut self,
+        algorithm: &Algorithm,
+        shape: &Shape,
+        output_len: u32,
+        buffers: Option<(u64, u64)>,
+    ) -> Result<Room, Refusal> {
+        if self.flights.is_full() {
+            return Err(Refusal::Full);
+        }
+        match self.submissions.free(self.session.helper.words()) {
+            Ok(0) => return Err(Refusal::Full),
+            Ok(_) => {}
+            Err(error) => {
+                GLOBAL.ring_errors.add(1);
+                self.quarantine(format_args!("{error}"));
+                return Err(Refusal::Because(Reason::NoHelper));
+            }
+        }
+        let tile_count = tiling::count(algorithm, shape, self.session.tile_bytes);
+        let sizes = self.session.layout.sizes;
+        // In place where the output is as long as the input: the source is the submitter's own and
+        // stays intact, so the pool need not hold it twice.
+        let in_place = output_len == shape.len;
+        let need = if in_place {
+            u64::from(shape.len)
+        } else {
+            u64::from(shape.len).next_multiple_of(u64::from(kgpu_core::runs::GRANULE))
+                + u64::from(output_len)
+        };
+        let too_big = need > sizes.pool_bytes / 2 || tile_count > sizes.tiles / 2;
+        let need = u32::try_from(need)
+            .ok()
+            .filter(|_| !too_big)
+            .ok_or(Refusal::Because(Reason::Shape))?;
+        let session = self.session.clone();
+        let mut guard = lock();
+        let tiles = session
+            .books
+            .get(&mut guard)
+            .tiles
+            .take(tile_count)
+            .ok_or(Refusal::Full)?;
+        if let Some((src, dst)) = buffers {
+            let place = Place {
+                src,
+                dst,
+                key_slot: 0,
+                key_generation: 0,
+            };
+            return Ok(Room {
+                pool: Run::NONE,
+                tiles,
+                place,
+            });
+        }
+        let Some(pool) = session.take_pool(&mut guard, need) else {
+            session.books.get(&mut guard).tiles.give(tiles);
+            return Err(Refusal::Full);
+        };
+        let src = Session::pool_offset(pool);
+        let dst = if in_place {
+            src
+        } else {
+            src + u64::from(shape.len).next_multiple_of(u64::from(kgpu_core::runs::GRANULE))
+        };
+        Ok(Room {
+            pool,
+            tiles,
+            place: Place {
+                src,
+                dst,
+                key_slot: 0,
+                key_generation: 0,
+            },
+        })
+    }
+
+    fn give_room(&mut self, room: Room) {
+        let mut guard = lock();
+        let books = self.session.books.get(&mut guard);
+        books.pool.give(room.pool);
+        books.tiles.give(room.tiles);
+    }
+
+    /// The slot of a key, filled if it was not.
+    fn take_slot(&mut self, algorithm: &Algorithm, wanted: &Wanted) -> Option<TakenSlot> {
+        let mut guard = lock();
+        let slots = &mut self.session.books.get(&mut guard).slots;
+        let (slot, generation, fill) = match slots.acquire(wanted.id, wanted.hint) {
+            Found::Filled { slot, generation } => (slot, generation, false),
+            Found::Fill { slot, generation } => (slot, generation, true),
+            Found::Busy => return None,
+        };
+        let first = slots.in_flight(slot) == 1;
+        if fill {
+            let key = wanted.bytes.get(..wanted.len).unwrap_or_default();
+            if let Some(mut entry) = KeyEntry::new(generation, algorithm.id, key) {
+                keytable::write(
+                    self.session.control.words(),
+                    &self.session.layout,
+                    slot,
+                    &entry,
+                );
+                entry.key.zeroize();
+            }
+            GLOBAL.key_fills.add(1);
+        }
+        Some(TakenSlot {
+            slot,
+            generation,
+            first,
+        })
+    }
+
+    /// Puts a flight into the table and its submission into the ring; room was made before.
+    fn submit(
+        &mut self,
+        algorithm: &Algorithm,
+        shape: Shape,
+        flight: Flight,
+        flags: SubmissionFlags,
+    ) {
+        let (tiles, output_len, deadline) = (flight.tiles, flight.output_len, flight.deadline);
+        let id = match self.flights.insert(output_len, flight) {
+            Ok(id) => id,
+            // PANIC-free: `take_room` saw a free seat and only the engine takes seats.
+            Err(flight) => return self.undo(flight),
+        };
+        let submission = Submission {
+            request: id.to_wire(),
+            session: self.session.generation,
+            tile_first: tiles.first,
+            tile_count: tiles.count,
+            bytes: shape.len,
+            written_len: output_len,
+            algorithm: algorithm.id.0,
+            op: shape.op.code(),
+            flags: flags.bits(),
+        };
+        let pushed = self.submissions.push(
+            self.session.control.words(),
+            self.session.helper.words(),
+            &submission,
+        );
+        match pushed {
+            Ok(true) => self.next_deadline = self.next_deadline.min(deadline),
+            Ok(false) => self.unsubmit(id),
+            Err(error) => {
+                GLOBAL.ring_errors.add(1);
+                self.quarantine(format_args!("{error}"));
+            }
+        }
+    }
+
+    /// The helper turned its head back between two looks: nothing was handed over.
+    fn unsubmit(&mut self, id: RequestId) {
+        if let Some(flight) = self.flights.remove(id) {
+            self.undo(flight);
+        }
+    }
+
+    fn undo(&mut self, flight: Flight) {
+        self.release_runs(&flight);
+        self.release_key(&flight);
+        if let Waiter::Job(job) = flight.waiter {
+            self.release_share(&job, &flight.slot, flight.slot_counted, flight.bytes);
+            super::fall_back(job, Reason::Full);
+        }
+    }
+}
+
+fn with_key(place: Place, slot: Option<TakenSlot>) -> Place {
+    match slot {
+        Some(slot) => Place {
+            key_slot: slot.slot,
+            key_generation: slot.generation,
+            ..place
+        },
+        None => place,
+    }
+}
+
+/// Cuts a request into the tile table.
+fn write_tiles(
+    session: &Session,
+    algorithm: &Algorithm,
+    shape: Shape,
+    place: Place,
+    run: Run,
+    read: impl Fn(u32, &mut [u8]),
+) {
+    let words = session.control.words();
+    let tiles = Tiles::new(algorithm, shape, place, session.tile_bytes, read);
+    for (i, tile) in (run.first..run.first + run.count).zip(tiles) {
+        // Inside the mapping: the run is of the tile table.
+        let _inside = words.store_entry(
+            session.layout.tile_offset + u64::from(i) * Tile::SIZE as u64,
+            &tile,
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! Taking completions: validation, copying out, answering.
+
+use core::sync::atomic::Ordering;
+
+use kgpu_core::abi::{Completion, SessionState, Status};
+use kgpu_core::algorithm::{IV_BYTES_MAX, Mode};
+use kgpu_core::inflight::Reject;
+use kgpu_core::iv;
+
+use super::{Active, fall_back, route_by};
+use crate::counters::{self, GLOBAL, Reason};
+use crate::ffi::{self, Job, Level, log};
+use crate::flight::{Flight, Waiter};
+use crate::kat::KatRef;
+
+/// Completions that are neither right nor merely late, after which a helper is quarantined.
+const ABUSE_LIMIT: u32 = 16;
+
+impl Active {
+    /// Takes what the helper has completed. The result is whether anything was there.
+    pub(super) fn reap(&mut self) -> bool {
+        if self.session.state() == SessionState::Quarantined {
+            return false;
+        }
+        let mut any = false;
+        // At most a ring full a pass, however fast the helper posts.
+        for _ in 0..self.session.layout.sizes.entries {
+            let session = self.session.clone();
+            match self.completions.pop(session.helper.words()) {
+                Ok(Some(completion)) => self.take(&completion),
+                Ok(None) => break,
+                Err(error) => {
+                    GLOBAL.ring_errors.add(1);
+                    self.quarantine(format_args!("{error}"));
+                    return true;
+                }
+            }
+            any = true;
+        }
+        if any {
+            self.completions.release(self.session.control.words());
+            self.dozing_since = None;
+        }
+        any
+    }
+
+    fn take(&mut self, completion: &Completion) {
+        match self.flights.complete(completion, self.session.generation) {
+            Ok((flight, status)) => {
+                self.strikes = 0;
+                self.alive();
+                self.land(flight, status, completion.detail);
+            }
+            Err(reject) => self.reject(&reject),
+        }
+    }
+
+    fn reject(&mut self, reject: &Reject) {
+        if let Some(count) = GLOBAL.rejected.get(reject.kind()) {
+            count.add(1);
+        }
+        if matches!(reject, Reject::StaleGeneration { .. }) && self.late_expected > 0 {
+            // The answer to a request that was taken back: late, not wrong.
+            self.late_expected -= 1;
+            self.alive();
+            return;
+        }
+        log(Level::Warning, format_args!("{reject}"));
+        self.abuses += 1;
+        if self.abuses >= ABUSE_LIMIT {
+            let abuses = self.abuses;
+            self.quarantine(format_args!(
+                "{abuses} completions that were not believed, the last: {reject}"
+            ));
+        }
+    }
+
+    /// A request came back.
+    fn land(&mut self, flight: Flight, status: Status, detail: u64) {
+        let right = match (&flight.waiter, status) {
+            (Waiter::Kat(kat), Status::Ok) => self.is_right(*kat, &flight),
+            (Waiter::Job(job), Status::Ok) => {
+                deliver(self, job, &flight);
+                true
+            }
+            (_, _) => false,
+        };
+        self.release_runs(&flight);
+        self.release_key(&flight);
+        match flight.waiter {
+            Waiter::Job(job) => {
+                self.release_share(&job, &flight.slot, flight.slot_counted, flight.bytes);
+                if right {
+                    let counters = counters::of(job.algorithm());
+                    counters.helper.add(flight.bytes);
+                    counters
+                        .helper_latency
+                        .add(ffi::now().saturating_sub(job.core().accepted_at));
+                    job.name_result(false);
+                    job.complete(0);
+                } else {
+                    log(
+                        Level::Warning,
+                        format_args!(
+                            "the helper could not do a request: {status}, detail {detail:#x}; the kernel's own cipher does it"
+                        ),
+                    );
+                    fall_back(job, Reason::Failed);
+                }
+            }
+            Waiter::Kat(kat) if right => {
+                counters::of(kat.algorithm).known_answers.add(1);
+                self.kat.pass();
+                self.maybe_live();
+            }
+            Waiter::Kat(kat) => {
+                GLOBAL.known_answers_failed.add(1);
+                let name = crate::algorithm(kat.algorithm).map_or("?", |a| a.name);
+                self.quarantine(format_args!(
+                    "known answer {} of {name} failed (status {status}, detail {detail:#x})",
+                    kat.answer
+                ));
+            }
+        }
+    }
+
+    fn is_right(&self, kat: KatRef, flight: &Flight) -> bool {
+        let Some(request) = kat.request() else {
+            return false;
+        };
+        let mut at = flight.dst;
+        request.expected.chunks(64).all(|expected| {
+            let mut found = [0; 64];
+            let Some(found) = found.get_mut(..expected.len()) else {
+                return false;
+            };
+            self.session.pool.read(at, found);
+            at += expected.len() as u64;
+            found == expected
+        })
+    }
+
+    fn maybe_live(&mut self) {
+        if self.kat.is_done() && self.session.state() == SessionState::Testing {
+            self.session.set_state(SessionState::Live);
+            route_by(self);
+            log(
+                Level::Info,
+                format_args!(
+                    "helper {} passed {} known answers: session {} is live",
+                    self.session.pid.load(Ordering::Relaxed),
+                    self.kat.passed,
+                    self.session.generation
+                ),
+            );
+            ffi::register_later();
+        }
+    }
+}
+
+/// Copies a validated result out to where its submitter wants it, and its IV.
+fn deliver(active: &Active, job: &Job, flight: &Flight) {
+    let Some(algorithm) = crate::algorithm(job.algorithm()) else {
+        return;
+    };
+    let core = job.core();
+    let session = &active.session;
+    let size = algorithm.iv_size();
+    if core.buffers.is_some() && flight.pool.count == 0 {
+        return;
+    }
+    // CBC goes on from the last ciphertext block: of the source when decrypting, read before an
+    // in-place destination loses it; of the result when encrypting.
+    let mut last = [0; IV_BYTES_MAX];
+    if let (Mode::Cbc, Some(last)) = (algorithm.mode, last.get_mut(..size)) {
+        let at = core.shape.len - u32::from(algorithm.block_size);
+        if core.shape.op == kgpu_core::abi::Op::Decrypt {
+            job.read_source(at, last);
+        } else {
+            session.pool.read(flight.dst + u64::from(at), last);
+        }
+    }
+    job.copy_out(&session.pool, flight.dst, flight.output_len);
+    if let Some(iv) = iv::after(
+        algorithm.mode,
+        &core.shape.iv,
+        size,
+        u64::from(core.shape.len),
+        &last,
+    )
+    .get(..size)
+    {
+        job.set_iv(iv);
+    }
+}

@@ -1,0 +1,48 @@
+//! The module's own part of a request, kept inside the request itself so that accepting one
+//! allocates nothing.
+
+use kgpu_core::request::Shape;
+
+use crate::ffi::Job;
+use crate::tfm::TfmRef;
+
+/// Bytes the glue reserves for [`JobCore`] (`KGPU_JOB_BYTES` in glue/glue.h).
+pub const JOB_BYTES: usize = 128;
+
+const _: () = assert!(size_of::<JobCore>() <= JOB_BYTES && align_of::<JobCore>() <= 8);
+
+/// A place in a session's pool that a caller of `kgpu.h` owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolPlace {
+    /// The session whose pool it is.
+    pub session: u32,
+    /// Byte offset in the pool.
+    pub offset: u64,
+}
+
+/// What the module knows of a request.
+#[derive(Debug)]
+pub struct JobCore {
+    /// The transform it came through.
+    pub tfm: TfmRef,
+    /// What is to be done.
+    pub shape: Shape,
+    /// When it was accepted, in nanoseconds.
+    pub accepted_at: u64,
+    /// Source and destination, if the caller's data lies in pool buffers.
+    pub buffers: Option<[PoolPlace; 2]>,
+    /// Bytes that come out.
+    pub output_len: u32,
+    /// The flush found enough queued to be worth a helper; asked once.
+    pub worth_it: bool,
+    /// A helper had the destination buffer and never gave it back.
+    pub taken_over: bool,
+}
+
+impl Job {
+    /// Index of the request's algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> usize {
+        self.core().tfm.get().algorithm
+    }
+}

@@ -1,0 +1,34 @@
+//! The Rust core of the kgpu kernel module: it validates, tiles, batches, routes and replays.
+//!
+//! A request comes in through [`submit`], waits in the queue, and is handled by the [`engine`], one
+//! kernel thread that owns the ring, the requests in flight and their deadlines. [`device`] is the
+//! helper's side: open, attach, map, poll. Everything unsafe, and every call from or to the C glue,
+//! is in [`ffi`].
+#![cfg_attr(not(test), no_std)]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+pub mod counters;
+pub mod device;
+pub mod engine;
+pub mod errno;
+pub mod ffi;
+pub mod flight;
+pub mod job;
+pub mod kat;
+pub mod params;
+pub mod report;
+pub mod session;
+pub mod share;
+pub mod submit;
+pub mod tfm;
+
+/// Number of algorithms.
+pub const ALGORITHMS: usize = kgpu_algos::COUNT;
+
+/// The algorithm at an index of the registry; the module's tables are indexed alike.
+#[must_use]
+pub fn algorithm(index: usize) -> Option<&'static kgpu_core::algorithm::Algorithm> {
+    kgpu_algos::all().get(index).copied()
+}

@@ -1,0 +1,220 @@
+//! A session: one helper's time with its region, from attach to the closing of the device.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+
+use kgpu_core::abi::{BACKEND_NAME_BYTES, Features, Layout, RingSizes, SessionState, word};
+use kgpu_core::keytable;
+use kgpu_core::runs::{GRANULE, Run, Runs, words_for};
+use kgpu_core::slots::{KeyId, Slot, Slots};
+
+use crate::errno::Errno;
+use crate::ffi::{Guard, Guarded, Pages, lock};
+use crate::{ffi, params};
+
+/// The books of a session's region, private to the module.
+#[derive(Debug)]
+pub struct Books {
+    /// Granules of the pool.
+    pub pool: Runs<Box<[u64]>>,
+    /// Entries of the tile table.
+    pub tiles: Runs<Box<[u64]>>,
+    /// Key slots.
+    pub slots: Slots<Box<[Slot]>>,
+    /// Pool buffers that callers of `kgpu.h` hold.
+    pub buffers: u32,
+}
+
+/// A session. Shared by the engine, the helper's file, and whoever holds pool buffers.
+#[derive(Debug)]
+pub struct Session {
+    /// Its generation.
+    pub generation: u32,
+    /// Where everything lies.
+    pub layout: Layout,
+    /// Written by the module, read by the helper.
+    pub control: Pages,
+    /// Written by the helper.
+    pub helper: Pages,
+    /// The data of requests.
+    pub pool: Pages,
+    /// The books.
+    pub books: Guarded<Books>,
+    /// The helper serves the ring.
+    pub started: AtomicBool,
+    /// The helper asked not to be routed to any more.
+    pub detached: AtomicBool,
+    /// The device was closed: the helper is gone.
+    pub closed: AtomicBool,
+    /// Submissions published, for poll(2).
+    pub published: AtomicU64,
+    /// Bytes that a late helper may still write to.
+    pub quarantined: AtomicU64,
+    /// Which mappings exist: bits 0 control, 1 helper, 2 pool.
+    pub mapped: AtomicU32,
+    /// Most bytes of a tile.
+    pub tile_bytes: u32,
+    /// The helper's backend, as it calls it.
+    pub backend: [u8; BACKEND_NAME_BYTES],
+    /// The helper's process.
+    pub pid: AtomicI32,
+}
+
+/// A row of default values, or `ENOMEM`.
+pub fn row<T: Default>(count: usize) -> Result<Box<[T]>, Errno> {
+    let mut row = Vec::new();
+    row.try_reserve_exact(count).map_err(|_| Errno::NOMEM)?;
+    row.resize_with(count, T::default);
+    Ok(row.into_boxed_slice())
+}
+
+impl Session {
+    /// Allocates a session with a fresh region. May sleep.
+    ///
+    /// # Errors
+    /// `EINVAL` for module parameters that describe no region, `ENOMEM`.
+    pub fn new(
+        generation: u32,
+        tile_bytes: u32,
+        features: Features,
+        backend: [u8; BACKEND_NAME_BYTES],
+    ) -> Result<Arc<Self>, Errno> {
+        let entries = params::RING_ENTRIES.get();
+        let pool_bytes = u64::from(params::POOL_MIB.get()) << 20;
+        let tile_bytes = if tile_bytes == 0 {
+            kgpu_core::tiling::TILE_BYTES_DEFAULT
+        } else {
+            tile_bytes
+        };
+        let sizes = RingSizes {
+            entries,
+            // Enough for a full ring of small requests and for a pool full of tiles.
+            tiles: u32::try_from(u64::from(entries) * 2 + pool_bytes / u64::from(tile_bytes) * 2)
+                .map_err(|_| Errno::INVAL)?,
+            keys: params::KEY_SLOTS.get(),
+            pool_bytes,
+        };
+        let layout = Layout::new(sizes).map_err(|error| {
+            ffi::log(
+                ffi::Level::Error,
+                format_args!("module parameters ring_entries, pool_mib, key_slots: {error}"),
+            );
+            Errno::INVAL
+        })?;
+        let pages = |bytes| Pages::new(bytes).ok_or(Errno::NOMEM);
+        let (control, helper, pool) = (
+            pages(layout.control_bytes)?,
+            pages(layout.helper_bytes)?,
+            pages(pool_bytes)?,
+        );
+        let granules = u32::try_from(pool_bytes / u64::from(GRANULE)).map_err(|_| Errno::INVAL)?;
+        let books = Books {
+            pool: Runs::new(row(words_for(granules))?, granules),
+            tiles: Runs::new(row(words_for(sizes.tiles))?, sizes.tiles),
+            slots: Slots::new(row(kgpu_core::num::index(u64::from(sizes.keys)))?),
+            buffers: 0,
+        };
+        let deadline = params::deadline_ns();
+        // The control pages are zeroed and exist: the header fits at their start.
+        let _inside = control
+            .words()
+            .store_entry(0, &layout.header(generation, features, deadline));
+        let session = Self {
+            generation,
+            layout,
+            control,
+            helper,
+            pool,
+            books: Guarded::new(books),
+            started: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            published: AtomicU64::new(0),
+            quarantined: AtomicU64::new(0),
+            mapped: AtomicU32::new(0),
+            tile_bytes,
+            backend,
+            pid: AtomicI32::new(ffi::pid()),
+        };
+        session.set_state(SessionState::Attached);
+        Ok(Arc::new(session))
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub fn state(&self) -> SessionState {
+        // Our own page, which the helper can only read.
+        SessionState::try_from(self.control.words().load(word::STATE))
+            .unwrap_or(SessionState::Quarantined)
+    }
+
+    /// Tells the helper where the session stands.
+    pub fn set_state(&self, state: SessionState) {
+        self.control.words().store(word::STATE, state.code());
+        ffi::wake_helper();
+    }
+
+    /// Takes pool bytes.
+    #[must_use]
+    pub fn take_pool(&self, guard: &mut Guard, bytes: u32) -> Option<Run> {
+        self.books.get(guard).pool.take(bytes.div_ceil(GRANULE))
+    }
+
+    /// The byte offset of a pool run.
+    #[must_use]
+    pub const fn pool_offset(run: Run) -> u64 {
+        run.first as u64 * GRANULE as u64
+    }
+}
+
+/// Who is attached. Under the lock.
+#[derive(Debug)]
+pub struct Attached {
+    /// The device is open.
+    pub open: bool,
+    /// The session of the open device.
+    pub session: Option<Arc<Session>>,
+    /// Generation of the last session.
+    pub generation: u32,
+}
+
+/// Who is attached.
+pub static ATTACHED: Guarded<Attached> = Guarded::new(Attached {
+    open: false,
+    session: None,
+    generation: 0,
+});
+
+/// The session of the open device.
+#[must_use]
+pub fn current() -> Option<Arc<Session>> {
+    ATTACHED.get(&mut lock()).session.clone()
+}
+
+/// Forgets a key that its owner changed or freed, in the current session's slots.
+pub fn retire_key(guard: &mut Guard, key: KeyId, hint: u32) {
+    if key == 0 {
+        return;
+    }
+    let Some(session) = ATTACHED.get(guard).session.clone() else {
+        return;
+    };
+    if let Some((slot, generation)) = session.books.get(guard).slots.retire(key, hint) {
+        keytable::clear(session.control.words(), &session.layout, slot, generation);
+    }
+    // `session` is not the last reference: the lock is held, so ATTACHED still has its own.
+    drop(session);
+}
+
+/// Routing switches that submitters read.
+pub static LIVE: AtomicBool = AtomicBool::new(false);
+/// The helper missed a deadline and has shown no life since.
+pub static STALLED: AtomicBool = AtomicBool::new(false);
+
+/// Sets both routing switches.
+pub fn route(live: bool, stalled: bool) {
+    LIVE.store(live, Ordering::Release);
+    STALLED.store(stalled, Ordering::Release);
+}

@@ -1,0 +1,121 @@
+//! Where requests come in, from the crypto API and from `kgpu.h`.
+
+use core::sync::atomic::Ordering;
+
+use kgpu_core::abi::{IvStep, Op};
+use kgpu_core::algorithm::{IV_BYTES_MAX, Output};
+use kgpu_core::request::Shape;
+
+use crate::counters::{self, Reason};
+use crate::errno::Errno;
+use crate::ffi::{self, Job};
+use crate::job::{JobCore, PoolPlace};
+use crate::session::{LIVE, STALLED};
+use crate::tfm::TfmRef;
+
+/// Why a request need not be queued: nobody would take it anyway.
+fn route() -> Option<Reason> {
+    if !LIVE.load(Ordering::Acquire) {
+        Some(Reason::NoHelper)
+    } else if STALLED.load(Ordering::Acquire) {
+        Some(Reason::Stalled)
+    } else {
+        None
+    }
+}
+
+/// A request's core.
+#[must_use]
+pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCore {
+    let output_len = crate::algorithm(tfm.get().algorithm)
+        .and_then(|algorithm| shape.output_len(algorithm).ok())
+        .unwrap_or(shape.len);
+    JobCore {
+        tfm,
+        shape,
+        accepted_at: ffi::now(),
+        buffers,
+        output_len,
+        worth_it: false,
+        taken_over: false,
+    }
+}
+
+/// A request of the crypto API: one data unit under one IV. The result is what its caller is told.
+///
+/// Lengths that are not tiled (nothing, ciphertext stealing, wrong ones) go to the fallback in the
+/// caller's own context, which gives them exactly the stock answer; so does everything while no
+/// helper is there.
+#[must_use]
+pub fn skcipher(job: Job) -> i32 {
+    let index = job.algorithm();
+    let shape = job.core().shape;
+    let fits = crate::algorithm(index).is_some_and(|algorithm| shape.check(algorithm).is_ok());
+    let reason = if fits { route() } else { Some(Reason::Shape) };
+    match reason {
+        Some(reason) => {
+            counters::fell_back(index, reason, shape.len);
+            job.fall_back_now()
+        }
+        None => enqueue(job),
+    }
+}
+
+/// A request of `kgpu.h`, already checked: as above, but the fallback works on a work queue, since
+/// it may take long and the caller may not sleep.
+#[must_use]
+pub fn api(job: Job) -> i32 {
+    match route() {
+        Some(reason) => {
+            counters::fell_back(job.algorithm(), reason, job.core().shape.len);
+            job.fall_back_later();
+            -Errno::INPROGRESS.0
+        }
+        None => enqueue(job),
+    }
+}
+
+fn enqueue(job: Job) -> i32 {
+    let told = job.enqueue();
+    ffi::wake_engine();
+    told
+}
+
+/// The shape of a `kgpu.h` request, checked.
+///
+/// # Errors
+/// `EINVAL` for codes that mean nothing and shapes the algorithm does not have.
+pub fn api_shape(
+    algorithm: usize,
+    op: u8,
+    len: u32,
+    data_unit_size: u32,
+    iv_step: u8,
+    iv: [u8; IV_BYTES_MAX],
+) -> Result<Shape, Errno> {
+    let descriptor = crate::algorithm(algorithm).ok_or(Errno::NOENT)?;
+    let shape = Shape {
+        op: Op::try_from(op).map_err(|_| Errno::INVAL)?,
+        len,
+        data_unit_size: if data_unit_size == 0 {
+            len
+        } else {
+            data_unit_size
+        },
+        iv,
+        iv_step: IvStep::try_from(iv_step).map_err(|_| Errno::INVAL)?,
+    };
+    shape.check(descriptor).map_err(|_| Errno::INVAL)?;
+    Ok(shape)
+}
+
+/// Whether a shape's result can be computed over its source, as a takeover of pool buffers does:
+/// the output of each unit must not run ahead of the input.
+#[must_use]
+pub fn fits_in_place(algorithm: usize, shape: &Shape) -> bool {
+    match crate::algorithm(algorithm).map(|a| a.output) {
+        Some(Output::SameAsInput) => true,
+        Some(Output::PerUnit(bytes)) => bytes <= shape.data_unit_size,
+        None => false,
+    }
+}
