@@ -1,4 +1,5 @@
-//! Key slots, one side at a time; `tests/loom.rs` has both at once.
+//! Key slots, one side at a time. Both at once are beyond loom: an entry's sixteen words, each
+//! seen old or new, make more runs than a test can.
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests, too, may panic.
 

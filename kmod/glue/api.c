@@ -111,10 +111,19 @@ EXPORT_SYMBOL_GPL(kgpu_tfm_free);
 int kgpu_tfm_set_key(struct kgpu_tfm *tfm, const u8 *key, unsigned int len)
 {
 	int err = tfm->skcipher ? crypto_skcipher_setkey(tfm->skcipher, key, len) : -EINVAL;
+	int told;
 
-	return err ? err : kgpu_rust_tfm_set_key(tfm->core, key, len);
+	/* A refusal must leave both without a key, not with two different ones. */
+	told = kgpu_rust_tfm_set_key(tfm->core, err ? (const u8 *)"" : key, err ? 0 : len);
+	return err ?: told;
 }
 EXPORT_SYMBOL_GPL(kgpu_tfm_set_key);
+
+const char *kgpu_tfm_name(const struct kgpu_tfm *tfm)
+{
+	return tfm->info.name;
+}
+EXPORT_SYMBOL_GPL(kgpu_tfm_name);
 
 unsigned int kgpu_tfm_iv_size(const struct kgpu_tfm *tfm)
 {
@@ -233,7 +242,9 @@ static int kgpu_describe(struct kgpu_api_request *request)
 	output = kgpu_rust_check(req->tfm->core, to);
 	if (output < 0)
 		return output;
-	if (to->buffers ? req->src_buf->len < req->len || req->dst_buf->len < output :
+	/* The result may have to go over the source: see kgpu_api_scatter(). */
+	if (to->buffers ? req->src_buf->len < max_t(s64, req->len, output) ||
+				  req->dst_buf->len < output :
 			  sg_nents_for_len(req->src, req->len) < 0 ||
 				  sg_nents_for_len(req->dst, output) < 0)
 		return -EINVAL;

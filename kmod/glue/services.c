@@ -13,8 +13,12 @@
 
 void kgpu_glue_log(int level, const u8 *text, size_t len)
 {
-	/* Whatever a helper can provoke is a warning, and must not flood the log. */
-	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 10);
+	/*
+	 * Whatever a helper can provoke must not flood the log, nor may the limit itself: by default it
+	 * logs a warning about what it left out.
+	 */
+	static struct ratelimit_state limit =
+		RATELIMIT_STATE_INIT_FLAGS("kgpu", 5 * HZ, 10, RATELIMIT_MSG_ON_RELEASE);
 
 	if (level <= 3)
 		pr_err("%.*s\n", (int)len, text);

@@ -55,7 +55,8 @@ struct kgpu_request {
 	/*
 	 * ... or pool buffers. Source and destination must differ. The source's contents are
 	 * undefined afterwards, and `result` says which of the two holds the result: the source
-	 * where the kernel had to take the request back from a helper.
+	 * where the kernel had to take the request back from a helper. So it needs room for the
+	 * result, and a service's data unit must not be shorter than the unit's result.
 	 */
 	struct kgpu_buf *src_buf, *dst_buf;
 	/*
@@ -73,8 +74,13 @@ struct kgpu_request {
 struct kgpu_tfm *kgpu_tfm_alloc(const char *name);
 struct kgpu_tfm *kgpu_tfm_alloc_by_id(u16 id);
 void kgpu_tfm_free(struct kgpu_tfm *tfm);
-/* Never fails for want of a key slot. No request may be under way. May sleep. */
+/*
+ * Never fails for want of a key slot. No request may be under way. When a key is refused, the one
+ * before it is gone too. May sleep.
+ */
 int kgpu_tfm_set_key(struct kgpu_tfm *tfm, const u8 *key, unsigned int len);
+/* The kernel's name of the algorithm: "cbc(aes)". Valid as long as the transform. */
+const char *kgpu_tfm_name(const struct kgpu_tfm *tfm);
 /* Bytes of the IV; 0 for none. */
 unsigned int kgpu_tfm_iv_size(const struct kgpu_tfm *tfm);
 /* Bytes of output for each data unit, for services whose output is not as long as the input; else 0. */

@@ -157,6 +157,12 @@ fn attach(argument: usize) -> Result<(), Errno> {
         attached.generation
     };
     let in_force = features & FEATURES;
+    // Shown in the status file, which a terminal may print.
+    for byte in &mut handshake.backend {
+        if *byte != 0 && !byte.is_ascii_graphic() {
+            *byte = b'?';
+        }
+    }
     let session = Session::new(
         generation,
         handshake.tile_bytes,

@@ -89,14 +89,14 @@ impl Tfm {
     /// Sets the key. Takes no slot, so that it never fails for want of one.
     ///
     /// # Errors
-    /// `EINVAL` for a length the algorithm does not have. (The fallback has seen the key before:
-    /// what it refuses does not come here.)
+    /// `EINVAL` for a length the algorithm does not have; there is no key then.
     pub fn set_key(&self, bytes: &[u8]) -> Result<(), Errno> {
+        // First, so that a key that is refused leaves none: the fallback may have taken it.
+        self.retire_key();
         let algorithm = crate::algorithm(self.algorithm).ok_or(Errno::NOENT)?;
         if !algorithm.key_sizes.contains(bytes.len()) || bytes.len() > KEY_BYTES_MAX {
             return Err(Errno::INVAL);
         }
-        self.retire_key();
         let mut guard = lock();
         let key = self.key.get(&mut guard);
         if let Some(to) = key.bytes.0.get_mut(..bytes.len()) {

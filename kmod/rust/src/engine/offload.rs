@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use kgpu_core::abi::{
     KEY_BYTES_MAX, KeyEntry, Reflect, RequestId, Submission, SubmissionFlags, Tile,
 };
-use kgpu_core::algorithm::Algorithm;
+use kgpu_core::algorithm::{Algorithm, Output};
 use kgpu_core::keytable;
 use kgpu_core::request::Shape;
 use kgpu_core::runs::Run;
@@ -157,6 +157,10 @@ impl Active {
             self.session.set_state(SessionState::Testing);
             self.kat.start();
         }
+        if self.session.state() != SessionState::Testing {
+            // Nobody waits for the rest once it was retired or quarantined.
+            return false;
+        }
         let mut any = false;
         while let Some(kat) = self.kat.peek() {
             let Some(request) = kat.request() else { break };
@@ -246,7 +250,8 @@ impl Active {
         let sizes = self.session.layout.sizes;
         // In place where the output is as long as the input: the source is the submitter's own and
         // stays intact, so the pool need not hold it twice.
-        let in_place = output_len == shape.len;
+        // A service's output of the input's length by chance is none of these.
+        let in_place = matches!(algorithm.output, Output::SameAsInput);
         let need = if in_place {
             u64::from(shape.len)
         } else {

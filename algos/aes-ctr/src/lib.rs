@@ -1,0 +1,56 @@
+//! AES in counter mode: `ctr(aes)`.
+//!
+//! FIPS 197 (the cipher), SP 800-38A section 6.5 (the mode). The counter is the whole block,
+//! big-endian, and wraps, as in the kernel; the last block may be partial.
+//!
+//! # Timing
+//!
+//! Constant time in key and data: with AES instructions where the processor has them, else with
+//! RustCrypto's bitsliced implementation.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(not(kgpu_kernel))]
+extern crate alloc;
+
+#[cfg(not(kgpu_kernel))]
+mod cpu;
+mod known_answers;
+
+use kgpu_core::abi::AlgorithmId;
+use kgpu_core::algorithm::{Algorithm, Fallback, KeySizes, Launch, Load, Mode, Output, spread};
+
+/// A starting value until it is measured: AES instructions make a CPU core fast, so only much queued
+/// work is worth the trip.
+const CROSSOVER: u32 = 256 << 10;
+/// A core does this in about 10 us; waking another for less does not pay. A starting value.
+const LANE_BYTES: u64 = 64 << 10;
+
+/// Key lengths of the kernel's `aes`: 128, 192 and 256 bits.
+const KEYS: KeySizes = KeySizes {
+    min: 16,
+    max: 32,
+    step: 8,
+};
+
+/// The algorithms of this crate.
+pub static ALGORITHMS: &[Algorithm] = &[Algorithm {
+    id: AlgorithmId(3),
+    name: "ctr(aes)",
+    driver: "ctr-aes-kgpu",
+    mode: Mode::Ctr,
+    block_size: 16,
+    key_sizes: KEYS,
+    output: Output::SameAsInput,
+    fallback: Fallback::Skcipher,
+    crossover: CROSSOVER,
+    known_answers: known_answers::CTR,
+    launch,
+    #[cfg(not(kgpu_kernel))]
+    cpu: cpu::expand,
+}];
+
+/// Spreads a load over lanes.
+fn launch(load: &Load) -> Launch {
+    spread(load, LANE_BYTES)
+}

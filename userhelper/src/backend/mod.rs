@@ -1,0 +1,40 @@
+//! What computes: a backend takes jobs and tells what became of them. The dispatcher knows no more
+//! about it than this trait.
+
+mod inline;
+mod threads;
+
+pub use inline::Inline;
+pub use threads::Threads;
+
+use crate::job::{Job, Outcome};
+
+/// Computes jobs. Owned by the dispatcher and called by its thread only.
+pub trait Backend: Send {
+    /// Its name, for the log and the module's status file.
+    fn name(&self) -> &'static str;
+
+    /// Its number in completions.
+    fn code(&self) -> u16;
+
+    /// Takes a batch over; `jobs` is empty afterwards. Called when [`Backend::hungry`].
+    fn submit(&mut self, jobs: &mut Vec<Job>);
+
+    /// Whether it wants another batch now.
+    fn hungry(&self) -> bool;
+
+    /// Gets on with the work and adds what became of finished jobs to `done`. Returns soon: a
+    /// backend without threads of its own computes a little at a time.
+    fn collect(&mut self, done: &mut Vec<Outcome>);
+
+    /// Jobs taken over and not yet told of.
+    fn pending(&self) -> usize;
+
+    /// Whether [`Backend::collect`] would find something to do right now.
+    fn ready(&self) -> bool;
+}
+
+/// The CPU backend's name and number.
+pub const CPU_NAME: &str = "cpu";
+/// The CPU backend's number in completions.
+pub const CPU_CODE: u16 = 1;

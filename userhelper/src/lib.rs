@@ -1,0 +1,42 @@
+//! The kgpu helper as a library: everything of the `kgpu` program but its `main`.
+//!
+//! * [`region`], [`link`], [`waker`]: the shared memory and the two ends of the ring.
+//! * [`dispatcher`] with [`validate`], [`keys`], [`seats`], [`job`], [`fault`], [`tally`], [`ending`]:
+//!   from submissions to completions.
+//! * [`backend`]: what computes.
+//! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
+//! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`] and tests.
+//! * [`cli`], [`list`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
+//!
+//! Raw memory is touched in `region` and ioctls are made in `device`; the rest is safe Rust.
+#![deny(unsafe_code)]
+
+pub mod backend;
+pub mod bench;
+pub mod catalogue;
+pub mod cli;
+pub mod device;
+pub mod dispatcher;
+pub mod ending;
+pub mod engine;
+pub mod error;
+pub mod fault;
+pub mod heartbeat;
+pub mod holders;
+pub mod job;
+pub mod keys;
+pub mod link;
+pub mod list;
+pub mod loopback;
+pub mod panics;
+pub mod privileges;
+pub mod region;
+pub mod rig;
+pub mod seats;
+pub mod serve;
+pub mod signals;
+pub mod status;
+pub mod table;
+pub mod tally;
+pub mod validate;
+pub mod waker;

@@ -1,0 +1,200 @@
+//! The region shared with the module: control and helper words, and the data pool.
+//!
+//! A region is a device's three mappings, or the same three in anonymous memory for a ring inside
+//! one process. `mapping` and `pool` are the only places that touch raw memory.
+
+mod mapping;
+mod pool;
+
+use std::os::fd::BorrowedFd;
+
+use kgpu_core::abi::{
+    Attach, Features, Header, InvalidCode, Layout, LayoutError, MAP_CONTROL, MAP_HELPER, MAP_POOL,
+    SessionState, word,
+};
+use kgpu_core::cell::Words;
+use kgpu_core::num::index;
+use rustix::io::Errno;
+
+use mapping::{Access, Mapping};
+pub use pool::{Lane, Pool, Span, SpanError};
+
+/// Why a region could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RegionError {
+    /// A mapping failed.
+    #[error("mapping the {what} ({bytes} bytes) failed: {errno}")]
+    Map {
+        /// Which mapping.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// The header is not of this build's revision.
+    #[error("the module's header has an {0}")]
+    Revision(InvalidCode),
+    /// The header describes no valid region.
+    #[error("the module's header does not fit: {0}")]
+    Layout(LayoutError),
+    /// Header and handshake disagree.
+    #[error("the module's header says {found} for {what}, its handshake said {expected}")]
+    Handshake {
+        /// Which field.
+        what: &'static str,
+        /// What the handshake said.
+        expected: u64,
+        /// What the header says.
+        found: u64,
+    },
+}
+
+/// The three mappings of one session. Unmapped when dropped.
+#[derive(Debug)]
+pub struct Region {
+    control: Mapping,
+    helper: Mapping,
+    pool: Pool,
+    header: Header,
+    layout: Layout,
+}
+
+impl Region {
+    /// Maps a session that the device has just attached. `lanes` parties will use the pool.
+    ///
+    /// # Errors
+    /// [`RegionError`]: a mapping failed, or the header is not one that this build can serve.
+    pub fn of_device(
+        device: BorrowedFd<'_>,
+        attach: &Attach,
+        lanes: usize,
+    ) -> Result<Self, RegionError> {
+        let map = |what, offset, bytes, access| {
+            Mapping::device(device, offset, index(bytes), access)
+                .map_err(|errno| RegionError::Map { what, bytes, errno })
+        };
+        let control = map(
+            "control pages",
+            MAP_CONTROL,
+            attach.control_bytes,
+            Access::Read,
+        )?;
+        let header: Header = control
+            .words()
+            .load_entry(0)
+            .ok_or(RegionError::Handshake {
+                what: "control_bytes",
+                expected: u64::try_from(size_of::<Header>()).unwrap_or(u64::MAX),
+                found: attach.control_bytes,
+            })?;
+        header.check().map_err(RegionError::Revision)?;
+        let layout = Layout::from_header(&header).map_err(RegionError::Layout)?;
+        for (what, expected, found) in [
+            (
+                "session",
+                u64::from(attach.session),
+                u64::from(header.session),
+            ),
+            ("features", attach.features_in_force, header.features),
+            ("control_bytes", attach.control_bytes, header.control_bytes),
+            ("helper_bytes", attach.helper_bytes, header.helper_bytes),
+            ("pool_bytes", attach.pool_bytes, header.pool_bytes),
+        ] {
+            if expected != found {
+                return Err(RegionError::Handshake {
+                    what,
+                    expected,
+                    found,
+                });
+            }
+        }
+        let helper = map(
+            "helper pages",
+            MAP_HELPER,
+            attach.helper_bytes,
+            Access::Write,
+        )?;
+        let pool = map("pool", MAP_POOL, attach.pool_bytes, Access::Write)?;
+        Ok(Self {
+            control,
+            helper,
+            pool: Pool::new(pool, lanes),
+            header,
+            layout,
+        })
+    }
+
+    /// A region inside this process, its header written, its state `Live`.
+    ///
+    /// # Errors
+    /// [`RegionError::Map`] when there is not enough memory.
+    pub fn in_process(layout: Layout, session: u32, lanes: usize) -> Result<Self, RegionError> {
+        let map = |what, bytes| {
+            Mapping::anonymous(index(bytes)).map_err(|errno| RegionError::Map {
+                what,
+                bytes,
+                errno,
+            })
+        };
+        let control = map("control pages", layout.control_bytes)?;
+        let helper = map("helper pages", layout.helper_bytes)?;
+        let pool = map("pool", layout.sizes.pool_bytes)?;
+        let header = layout.header(session, Features::all(), u64::MAX);
+        let words = control.words();
+        if !words.store_entry(0, &header) {
+            return Err(RegionError::Handshake {
+                what: "control_bytes",
+                expected: layout.control_bytes,
+                found: 0,
+            });
+        }
+        words.store(word::STATE, SessionState::Live.code());
+        Ok(Self {
+            control,
+            helper,
+            pool: Pool::new(pool, lanes),
+            header,
+            layout,
+        })
+    }
+
+    /// The control mapping. Only the module's side may store to it: on a device's it is read-only
+    /// and a store ends the process.
+    #[must_use]
+    pub fn control(&self) -> Words<'_> {
+        self.control.words()
+    }
+
+    /// The helper mapping.
+    #[must_use]
+    pub fn helper(&self) -> Words<'_> {
+        self.helper.words()
+    }
+
+    /// The data pool.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Where everything lies.
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Generation of the session.
+    #[must_use]
+    pub const fn session(&self) -> u32 {
+        self.header.session
+    }
+
+    /// Where the session stands, by one look at the module's word.
+    ///
+    /// # Errors
+    /// The word, when it names no state.
+    pub fn state(&self) -> Result<SessionState, InvalidCode> {
+        SessionState::try_from(self.control().load(word::STATE))
+    }
+}

@@ -1,0 +1,74 @@
+//! A whole ring in one process: a helper on its thread, and the module's side of it.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use kgpu_core::abi::Layout;
+
+use crate::catalogue::Catalogue;
+use crate::ending::{Ended, Stop};
+use crate::engine::{self, EngineError, Tuning};
+use crate::link::ThreadLink;
+use crate::loopback::{LoopError, Loopback};
+use crate::region::Region;
+use crate::tally::Tally;
+use crate::waker::Waker;
+
+/// A helper that runs on a thread of this process, and the module's side of its ring.
+#[derive(Debug)]
+pub struct Rig {
+    /// The module's side.
+    pub module: Loopback,
+    /// Tells the helper to stop.
+    pub stop: Arc<Stop>,
+    helper: JoinHandle<Result<(Ended, Tally), EngineError>>,
+}
+
+impl Rig {
+    /// Starts a helper on a fresh region.
+    ///
+    /// # Errors
+    /// [`LoopError`]: memory or threads could not be had.
+    pub fn start(
+        layout: Layout,
+        catalogue: Catalogue,
+        tuning: Tuning,
+        tile_bytes: u32,
+    ) -> Result<Self, LoopError> {
+        let region = Arc::new(Region::in_process(layout, 1, tuning.workers + 1)?);
+        let (waker, own) = (Arc::new(Waker::new()?), Arc::new(Waker::new()?));
+        let stop = Arc::new(Stop::new(Arc::clone(&waker)));
+        let module = Loopback::new(
+            Arc::clone(&region),
+            Arc::clone(&waker),
+            Arc::clone(&own),
+            tile_bytes,
+        )?;
+        let link = ThreadLink::new(own);
+        let stopped = Arc::clone(&stop);
+        let helper = std::thread::Builder::new()
+            .name("kgpu-dispatch".into())
+            .spawn(move || engine::run(region, catalogue, link, waker, stopped, tuning, || {}))?;
+        Ok(Self {
+            module,
+            stop,
+            helper,
+        })
+    }
+
+    /// Waits for the helper to end, which it does when it was told to. The module's side is given
+    /// back, to look at what is left in the ring.
+    ///
+    /// # Errors
+    /// What broke the helper's session.
+    pub fn join(self) -> Result<(Ended, Tally, Loopback), LoopError> {
+        let (ended, tally) = self.helper.join().map_err(|_| LoopError::Panicked)??;
+        Ok((ended, tally, self.module))
+    }
+
+    /// Whether the helper has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.helper.is_finished()
+    }
+}

@@ -1,0 +1,43 @@
+//! What a session has done, for the log at its end, and a bounded log of what went wrong.
+
+use kgpu_core::abi::{Completion, RequestId};
+
+use crate::fault::Fault;
+
+/// Faults that are logged one by one; the rest is only counted.
+const LOGGED: u64 = 16;
+
+/// Counts of one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests answered.
+    pub requests: u64,
+    /// Source bytes computed.
+    pub bytes: u64,
+    /// Requests answered with a fault.
+    pub faults: u64,
+    /// Times the module had to be woken.
+    pub kicks: u64,
+    /// Prepared keys dropped because their slots moved on unused.
+    pub swept: usize,
+}
+
+impl Tally {
+    /// Counts an answered request.
+    pub fn count(&mut self, completion: &Completion, bytes: u32, fault: Option<Fault>) {
+        self.requests += 1;
+        let Some(fault) = fault else {
+            self.bytes += u64::from(bytes);
+            return;
+        };
+        self.faults += 1;
+        if self.faults <= LOGGED {
+            let id = RequestId::from_wire(completion.request);
+            let status = fault.status();
+            tracing::warn!(request = id.slot, %status, "request not computed: {fault}");
+        }
+        if self.faults == LOGGED {
+            tracing::warn!("further faults of this session are only counted");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Test program for the guest's suites: what a helper must not do, done on purpose.
+//!
+//! `errnos` provokes every refusal of the device; `open` tries to open it; `lie` is a helper that
+//! serves rightly until it is live, and then does not.
+#![deny(unsafe_code)]
+
+mod device;
+mod errnos;
+mod liar;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Test program for the guest's suites.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Open the device and say what came of it
+    Open,
+    /// Provoke every refusal of the device, each with its errno and its line of the log
+    Errnos,
+    /// Serve as a helper that lies in one way, until killed
+    Lie {
+        /// The lie
+        #[arg(value_enum)]
+        how: liar::Lie,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().what {
+        What::Open => {
+            match device::open() {
+                Ok(_) => println!("opened"),
+                Err(errno) => println!("errno {}", errno.raw_os_error()),
+            }
+            ExitCode::SUCCESS
+        }
+        What::Errnos => match errnos::run() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => failure(&error),
+        },
+        What::Lie { how } => match liar::run(how) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        },
+    }
+}
+
+fn failure(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("kgpu-guest: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,154 @@
+//! Asking apt for packages without installing them, through this machine's lists or through a state of our own.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::packages::is_root;
+use crate::paths::Paths;
+use crate::shell;
+
+/// A set of package lists: the machine's, or ours in the cache folder.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    options: Vec<String>,
+}
+
+impl View {
+    /// The machine's own package lists.
+    pub fn machine() -> Self {
+        Self::default()
+    }
+
+    /// Lists in the cache folder from the machine's Debian sources plus the backports suite of each.
+    ///
+    /// Nothing below /etc or /var is touched, so this works without root.
+    pub fn own(paths: &Paths) -> Result<Self> {
+        let dir = paths.cache.join("apt");
+        for sub in ["state/lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(dir.join(sub))?;
+        }
+        let targets = shell::output(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            "$(REPO_URI) $(RELEASE) $(COMPONENT)",
+            "Created-By: Packages",
+        ]))?;
+        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+        let signed = if Path::new(keyring).exists() {
+            format!("[signed-by={keyring}] ")
+        } else {
+            String::new()
+        };
+        let sources = with_backports(&targets, &signed);
+        if sources.is_empty() {
+            bail!(
+                "this machine has no Debian 12 package source to take a kernel from: add one to /etc/apt"
+            );
+        }
+        let list = dir.join("sources.list");
+        fs::write(&list, sources)?;
+        let view = Self {
+            options: vec![
+                format!("Dir::Etc::sourcelist={}", list.display()),
+                "Dir::Etc::sourceparts=/dev/null".into(),
+                format!("Dir::State={}", dir.join("state").display()),
+                "Dir::State::status=/var/lib/dpkg/status".into(),
+                format!("Dir::Cache={}", dir.join("cache").display()),
+            ],
+        };
+        shell::timed("package lists (own state)", || {
+            shell::quiet(view.apt("apt-get")?.arg("update"))
+        })?;
+        Ok(view)
+    }
+
+    /// Known package names that start with `prefix`.
+    pub fn names(&self, prefix: &str) -> Result<Vec<String>> {
+        let text = shell::output(self.apt("apt-cache")?.args(["pkgnames", prefix]))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// Whether a version of `package` can be downloaded (names alone may be mere references).
+    pub fn has(&self, package: &str) -> Result<bool> {
+        Ok(shell::succeeds(
+            self.apt("apt-cache")?.args(["show", package]),
+        ))
+    }
+
+    /// Direct dependencies of `package` that start with `prefix`.
+    pub fn depends(&self, package: &str, prefix: &str) -> Result<Vec<String>> {
+        let text = shell::output(self.apt("apt-cache")?.args(["depends", package]))?;
+        Ok(text
+            .lines()
+            .filter_map(|l| l.trim().strip_prefix("Depends: "))
+            .filter(|d| d.starts_with(prefix))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// Downloads `packages` as files into `dir`.
+    pub fn download(&self, dir: &Path, packages: &[String]) -> Result<()> {
+        shell::quiet(
+            self.apt("apt-get")?
+                .current_dir(dir)
+                .arg("download")
+                .args(packages),
+        )
+        .context("a package could not be downloaded: check the network and run `apt-get update`")
+    }
+
+    fn apt(&self, program: &str) -> Result<Command> {
+        let mut command = Command::new(program);
+        command.env("LC_ALL", "C");
+        for option in &self.options {
+            command.args(["-o", option]);
+        }
+        if is_root()? {
+            // The sandbox user may not enter the cache folder.
+            command.args(["-o", "APT::Sandbox::User=root"]);
+        }
+        Ok(command)
+    }
+}
+
+/// One-line sources for every Debian 12 suite in `targets`, with its backports beside it.
+fn with_backports(targets: &str, signed: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for target in targets.lines() {
+        let [uri, suite, component] = target.split_whitespace().collect::<Vec<_>>()[..] else {
+            continue;
+        };
+        if component != "main" || !suite.starts_with("bookworm") {
+            continue;
+        }
+        lines.push(format!("deb {signed}{uri} {suite} main"));
+        if suite == "bookworm" {
+            lines.push(format!("deb {signed}{uri} bookworm-backports main"));
+        }
+    }
+    lines.sort();
+    lines.dedup();
+    lines.iter().map(|l| format!("{l}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backports_use_the_same_mirror() {
+        let targets = "http://mirror.invalid/debian/ bookworm main\n\
+                       http://mirror.invalid/debian/ bookworm main\n\
+                       http://mirror.invalid/sec/ bookworm-security main\n\
+                       http://other.invalid/ nodistro main\n";
+        assert_eq!(
+            with_backports(targets, ""),
+            "deb http://mirror.invalid/debian/ bookworm main\n\
+             deb http://mirror.invalid/debian/ bookworm-backports main\n\
+             deb http://mirror.invalid/sec/ bookworm-security main\n"
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask`: set-up, module builds, virtual machine runs, the demo and the tests of kgpu.
+//!
+//! Only the command line lives here; each command has a module of its own.
+#![forbid(unsafe_code)]
+
+mod apt;
+mod checks;
+mod demo;
+mod images;
+mod kmod;
+mod packages;
+mod paths;
+mod setup;
+mod shell;
+mod tally;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::images::{KernelChoice, Series};
+use crate::paths::Paths;
+
+/// Builds, boots and tests kgpu on a Debian 12 machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Downloads live in one folder: $KGPU_CACHE, else $XDG_CACHE_HOME/kgpu, else ~/.cache/kgpu. \
+                  It may be deleted at any time and is then made again. Builds go to target/."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what is missing: Debian packages (as root) and the kernel images (into the cache folder only)
+    Setup(setup::Options),
+    /// Build the kernel modules and check the Rust object's symbols and relocations
+    Kmod {
+        /// Which kernel to build for
+        #[arg(long, value_enum, default_value_t = KernelChoice::All)]
+        kernel: KernelChoice,
+    },
+    /// Boot a stock kernel under QEMU software emulation and run one guest suite
+    Vm(vm::Options),
+    /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
+    Test(checks::Options),
+    /// Serve a stock kernel's dm-crypt and eCryptfs through kgpu and show who computed what
+    Demo(demo::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<ExitCode> {
+    let paths = Paths::find()?;
+    match task {
+        Task::Setup(options) => setup::run(&paths, &options)?,
+        Task::Kmod { kernel } => {
+            for series in kernel.series() {
+                let image = setup::for_kernels(&paths, &[series])?.remove(0);
+                let built = kmod::build(&paths, &image)?;
+                println!("modules for {}: {}", image.version, built.dir.display());
+            }
+        }
+        Task::Vm(options) => return vm::command(&paths, &options),
+        Task::Test(options) => return checks::run(&paths, &options),
+        Task::Demo(options) => return demo::run(&paths, &options),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl KernelChoice {
+    /// The series this choice stands for, oldest first.
+    fn series(self) -> Vec<Series> {
+        match self {
+            Self::V6_1 => vec![Series::V6_1],
+            Self::V6_12 => vec![Series::V6_12],
+            Self::All => vec![Series::V6_1, Series::V6_12],
+        }
+    }
+}

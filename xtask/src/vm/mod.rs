@@ -1,0 +1,196 @@
+//! `cargo xtask vm`: a stock kernel under QEMU software emulation that runs one guest suite.
+
+mod contents;
+mod cpio;
+mod dmesg;
+mod initramfs;
+mod qemu;
+mod report;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::images::{Image, Series};
+use crate::kmod::{self, Modules};
+use crate::paths::Paths;
+use crate::setup;
+use crate::shell;
+use crate::tally::Tally;
+
+pub use report::Report;
+
+/// Options of `vm`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Which stock kernel to boot
+    #[arg(long, value_enum, default_value_t = Series::V6_12)]
+    kernel: Series,
+    /// Guest suite: a script in xtask/guest/suites, without `.sh`
+    #[arg(long)]
+    suite: String,
+    #[command(flatten)]
+    machine: Machine,
+    /// Leave this workspace's guest programs out
+    #[arg(long)]
+    no_programs: bool,
+}
+
+/// The virtual machine.
+#[derive(Debug, Clone, Args)]
+pub struct Machine {
+    /// Words to add to the kernel's command line
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
+    pub append: String,
+    /// QEMU CPU model
+    #[arg(long, default_value = "max")]
+    pub cpu: String,
+    /// Guest memory in MiB
+    #[arg(long, default_value_t = 2048)]
+    pub mem: u32,
+    /// Seconds after which the run is given up
+    #[arg(long, default_value_t = 900)]
+    pub timeout: u64,
+    /// Show the guest's console
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            append: String::new(),
+            cpu: "max".into(),
+            mem: 2048,
+            timeout: 900,
+            verbose: false,
+        }
+    }
+}
+
+/// The command: sets up, builds, boots, and fails unless every check passed.
+pub fn command(paths: &Paths, options: &Options) -> Result<ExitCode> {
+    check_suite(paths, &options.suite)?;
+    let image = setup::for_kernels(paths, &[options.kernel])?.remove(0);
+    let modules = kmod::build(paths, &image)?;
+    let programs = if options.no_programs {
+        Vec::new()
+    } else {
+        programs(paths)?
+    };
+    let guest = Guest {
+        image: &image,
+        modules: &modules,
+        programs: &programs,
+    };
+    let report = run(paths, &guest, &options.suite, &options.machine)?;
+    for row in &report.rows {
+        println!("{row}");
+    }
+    let mut tally = Tally::default();
+    tally.add_guest(&report);
+    Ok(tally.finish())
+}
+
+/// What a guest is made of.
+#[derive(Debug)]
+pub struct Guest<'a> {
+    /// The kernel.
+    pub image: &'a Image,
+    /// Our modules built for it.
+    pub modules: &'a Modules,
+    /// Paths of this workspace's guest programs.
+    pub programs: &'a [PathBuf],
+}
+
+/// The guest programs of this workspace, built.
+pub fn programs(paths: &Paths) -> Result<Vec<PathBuf>> {
+    initramfs::workspace_programs(paths)
+}
+
+/// Boots `guest` with `suite` and returns the judged report; a failed check is no error here.
+pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> Result<Report> {
+    check_suite(paths, suite)?;
+    let work = paths
+        .target
+        .join("vm")
+        .join(format!("{}-{suite}", guest.image.version));
+    let _lock = Paths::lock(&work)?;
+    let initrd = work.join("initramfs.cpio");
+    shell::timed("initramfs", || {
+        initramfs::build(
+            paths,
+            guest.image,
+            guest.modules,
+            guest.programs,
+            &work,
+            &initrd,
+        )
+    })?;
+    let log = work.join("console.log");
+    println!(
+        "booting {} with suite {suite} (console: {})",
+        guest.image.version,
+        log.display()
+    );
+    let started = Instant::now();
+    let report = qemu::run(&qemu::Boot {
+        kernel: &guest.image.vmlinuz(),
+        initrd: &initrd,
+        append: format!(
+            // Emulation is slow: neither a stall nor a long work item is a finding. The suites' marks must not be dropped.
+            "console=ttyS0 panic=-1 log_buf_len=4M printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=120 \
+             workqueue.cpu_intensive_thresh_us=1000000 guest_suite={suite} {}",
+            machine.append
+        ),
+        cpu: &machine.cpu,
+        memory: machine.mem,
+        timeout: Duration::from_secs(machine.timeout),
+        log: &log,
+        verbose: machine.verbose,
+    })?;
+    println!("guest ended after {:.1} s", started.elapsed().as_secs_f64());
+    if !report.failed.is_empty() && !machine.verbose {
+        let console = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+        println!(
+            "--- end of {}\n{}\n---",
+            log.display(),
+            shell::tail(&console, 40)
+        );
+    }
+    // Large, and made again by every run.
+    fs::remove_file(&initrd)?;
+    Ok(report)
+}
+
+/// Fails when there is no such suite; called before anything is built as well.
+pub fn check_suite(paths: &Paths, suite: &str) -> Result<()> {
+    let script = paths
+        .root
+        .join("xtask/guest/suites")
+        .join(format!("{suite}.sh"));
+    if !script.exists() {
+        bail!(
+            "no suite named {suite}: the suites are {}",
+            suites(paths)?.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// The names of all suites, sorted.
+pub fn suites(paths: &Paths) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(paths.root.join("xtask/guest/suites"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "sh") {
+            names.extend(path.file_stem().map(|s| s.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
