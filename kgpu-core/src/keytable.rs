@@ -4,6 +4,8 @@
 //! makes it even, writes the key, then makes it odd again; a reader that finds the same odd
 //! generation before and after holds one whole key (a sequence lock).
 
+use zeroize::Zeroize;
+
 use crate::abi::{KeyEntry, Layout, Reflect};
 use crate::cell::Words;
 
@@ -21,12 +23,14 @@ pub fn write(control: Words<'_>, layout: &Layout, slot: u32, entry: &KeyEntry) {
     // The generation lies in the low half of the first word: even from here on.
     control.store(at, control.load(at) & !1);
     Words::fence();
-    let hidden = KeyEntry {
+    let mut hidden = KeyEntry {
         generation: entry.generation & !1,
         ..*entry
     };
     // Inside the mapping: `entry_at` bounded the slot.
     let _inside = control.store_entry(at, &hidden);
+    // Copies of a key must not stay on the stack.
+    hidden.key.zeroize();
     Words::fence();
     let first = u64::from(entry.generation)
         | u64::from(entry.algorithm) << 32

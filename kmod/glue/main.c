@@ -101,21 +101,21 @@ static int __init kgpu_init(void)
 		err = PTR_ERR(kgpu_engine);
 		goto exit_job;
 	}
-	err = kgpu_report_init();
-	if (err)
-		goto stop_engine;
 	err = kgpu_skcipher_init(!strcmp(register_when, "load"));
 	if (err)
-		goto exit_report;
-	err = kgpu_device_init();
+		goto stop_engine;
+	err = kgpu_report_init();
 	if (err)
 		goto exit_skcipher;
+	err = kgpu_device_init();
+	if (err)
+		goto exit_report;
 	return 0;
 
-exit_skcipher:
-	kgpu_skcipher_exit();
 exit_report:
 	kgpu_report_exit();
+exit_skcipher:
+	kgpu_skcipher_exit();
 stop_engine:
 	kthread_stop(kgpu_engine);
 exit_job:
@@ -128,8 +128,8 @@ exit_rust:
 static void __exit kgpu_exit(void)
 {
 	kgpu_device_exit();
-	kgpu_skcipher_exit();
 	kgpu_report_exit();
+	kgpu_skcipher_exit();
 	kthread_stop(kgpu_engine);
 	kgpu_job_exit();
 	kgpu_rust_exit();

@@ -118,7 +118,7 @@ fn main() {
             }
         }
     }
-    peer::<Aes128>("aes) 128", wanted);
-    peer::<Aes256>("aes) 256", wanted);
-    peer::<twofish::Twofish>("twofish)", wanted);
+    peer::<Aes128>("aes-128", wanted);
+    peer::<Aes256>("aes-256", wanted);
+    peer::<twofish::Twofish>("twofish", wanted);
 }

@@ -4,7 +4,7 @@
 //! * [`vectors`]: published test vectors as text files.
 //! * [`pool`]: requests through the tile interface, in place and apart, in any order of tiles.
 //! * [`known`]: known answers and vectors against the CPU path.
-//! * [`reference`]: the modes once more, straight from their standards, block by block.
+//! * [`mod@reference`]: the modes once more, straight from their standards, block by block.
 //! * [`cases`]: random requests for property tests.
 #![forbid(unsafe_code)]
 

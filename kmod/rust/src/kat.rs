@@ -147,3 +147,31 @@ impl KatRun {
         self.started && self.next.is_none() && self.outstanding == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_goes_through_every_answer_in_every_direction_once() {
+        let expected: usize = (0..ALGORITHMS)
+            .filter_map(algorithm)
+            .map(|a| a.known_answers.len() * a.ops().len())
+            .sum();
+        let mut run = KatRun::default();
+        assert!(!run.is_done());
+        run.start();
+        let mut seen = std::vec::Vec::new();
+        while let Some(kat) = run.peek() {
+            assert!(!seen.contains(&kat), "{kat:?} twice");
+            seen.push(kat);
+            run.submitted();
+        }
+        assert_eq!(seen.len(), expected);
+        assert!(!run.is_done(), "answers are outstanding");
+        for _ in seen {
+            run.pass();
+        }
+        assert!(run.is_done());
+    }
+}

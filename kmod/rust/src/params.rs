@@ -203,3 +203,41 @@ pub fn show(which: u32, out: &mut impl Write) -> core::fmt::Result {
     }
     writeln!(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_checked_as_a_whole_before_any_of_it_takes_effect() {
+        let before = crossover(0);
+        let good = algorithm(0).unwrap().name;
+        assert_eq!(set(1, &std::format!("{good}=5,none=7")), Err(Errno::INVAL));
+        assert_eq!(crossover(0), before);
+        assert_eq!(set(1, &std::format!("{good}=-5")), Err(Errno::INVAL));
+        assert_eq!(set(1, "5"), Err(Errno::INVAL));
+        set(1, &std::format!("{good}=5")).unwrap();
+        assert_eq!(crossover(0), 5);
+        let mut shown = std::string::String::new();
+        show(1, &mut shown).unwrap();
+        assert!(shown.starts_with(&std::format!("{good}=5,")), "{shown}");
+    }
+
+    #[test]
+    fn a_star_means_every_algorithm_and_priorities_are_passed_on() {
+        let calls = || ffi::mock::PRIORITIES.with(core::cell::Cell::get);
+        let before = calls();
+        set(0, "*=1000\n").unwrap();
+        assert_eq!(usize::try_from(calls() - before).unwrap(), ALGORITHMS);
+        assert!((0..ALGORITHMS).all(|i| priority(i) == 1000));
+    }
+
+    #[test]
+    fn numbers_stay_in_range() {
+        assert_eq!(set(6, "0"), Err(Errno::INVAL));
+        assert_eq!(set(6, "many"), Err(Errno::INVAL));
+        set(6, "64").unwrap();
+        assert_eq!(POOL_MIB.get(), 64);
+        assert_eq!(set(99, "1"), Err(Errno::INVAL));
+    }
+}

@@ -61,3 +61,30 @@ impl Shares {
         account.slots = account.slots.saturating_sub(u32::from(slot));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_owner_cannot_take_what_is_anothers() {
+        let mut shares = Shares::new(1000, 2);
+        shares.take(1, 900, true);
+        shares.take(1, 100, true);
+        assert!(!shares.allows(1, 1, false), "bytes are used up");
+        assert!(shares.allows(2, 1000, true), "another owner has its own");
+        shares.give(1, 900, false);
+        assert!(shares.allows(1, 900, false));
+        assert!(!shares.allows(1, 1, true), "slots are used up");
+        shares.give(1, 100, true);
+        assert!(shares.allows(1, 1, true));
+    }
+
+    #[test]
+    fn giving_back_too_much_wraps_nothing() {
+        let mut shares = Shares::new(10, 1);
+        shares.give(7, 100, true);
+        assert!(shares.allows(7, 10, true));
+        assert!(!shares.allows(7, 11, false));
+    }
+}

@@ -227,16 +227,6 @@ impl Engine {
         }
         ns
     }
-
-    /// At unload: nothing can be queued or attached any more.
-    pub fn finish(&mut self) {
-        while let Some(job) = Job::dequeue() {
-            fall_back(job, Reason::NoHelper);
-        }
-        for job in self.staged.drain(..) {
-            fall_back(job, Reason::NoHelper);
-        }
-    }
 }
 
 /// Hands a request to the fallback, counted.

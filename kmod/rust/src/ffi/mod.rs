@@ -7,7 +7,7 @@ mod alloc;
 mod exports;
 mod glue;
 #[cfg(test)]
-mod mock;
+pub(crate) mod mock;
 mod pages;
 mod sync;
 mod text;
