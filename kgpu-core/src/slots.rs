@@ -198,6 +198,13 @@ impl<S: AsRef<[Slot]> + AsMut<[Slot]>> Slots<S> {
         Some(generation)
     }
 
+    /// Whether requests under a key are in flight; `hint` is the slot it was last seen in.
+    #[must_use]
+    pub fn is_in_flight(&self, key: KeyId, hint: u32) -> bool {
+        self.slot(hint)
+            .is_some_and(|slot| slot.key == key && !slot.retired && slot.in_flight > 0)
+    }
+
     /// Requests in flight on a slot.
     #[must_use]
     pub fn in_flight(&self, i: u32) -> u32 {

@@ -54,9 +54,10 @@ static const struct kernel_param_ops kgpu_param_ops = {
 	.get = kgpu_param_get,
 };
 
-#define KGPU_PARAM(name, which, text)                                             \
-	module_param_cb(name, &kgpu_param_ops, (void *)(unsigned long)which, 0644); \
+#define KGPU_PARAM_MODE(name, which, mode, text)                                  \
+	module_param_cb(name, &kgpu_param_ops, (void *)(unsigned long)which, mode); \
 	MODULE_PARM_DESC(name, text)
+#define KGPU_PARAM(name, which, text) KGPU_PARAM_MODE(name, which, 0644, text)
 
 KGPU_PARAM(priority, KGPU_PARAM_PRIORITY,
 	   "priority in the crypto API, name=value[,name=value...], * for all (default 100)");
@@ -74,8 +75,8 @@ KGPU_PARAM(pool_mib, KGPU_PARAM_POOL_MIB, "MiB of pool of the next session (defa
 KGPU_PARAM(key_slots, KGPU_PARAM_KEY_SLOTS, "key slots of the next session (default 256)");
 KGPU_PARAM(share_percent, KGPU_PARAM_SHARE_PERCENT,
 	   "percent of pool and key slots for one transform or one user (default 50)");
-KGPU_PARAM(queue_limit, KGPU_PARAM_QUEUE_LIMIT,
-	   "requests that may wait before submitters are held back (default 4096; at load)");
+KGPU_PARAM_MODE(queue_limit, KGPU_PARAM_QUEUE_LIMIT, 0444,
+		"requests that may wait before submitters are held back (default 4096)");
 
 static char *register_when = "load";
 module_param_named(register, register_when, charp, 0444);

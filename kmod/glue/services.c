@@ -17,14 +17,21 @@ void kgpu_glue_log(int level, const u8 *text, size_t len)
 	 * Whatever a helper can provoke must not flood the log, nor may the limit itself: by default it
 	 * logs a warning about what it left out.
 	 */
-	static struct ratelimit_state limit =
-		RATELIMIT_STATE_INIT_FLAGS("kgpu", 5 * HZ, 10, RATELIMIT_MSG_ON_RELEASE);
+	static struct ratelimit_state limits[] = {
+		RATELIMIT_STATE_INIT_FLAGS("kgpu", 5 * HZ, 10, RATELIMIT_MSG_ON_RELEASE),
+		/* What became of a helper: must not drown in what it did. */
+		RATELIMIT_STATE_INIT_FLAGS("kgpu", 5 * HZ, 10, RATELIMIT_MSG_ON_RELEASE),
+		/* Helpers that come and go. */
+		RATELIMIT_STATE_INIT_FLAGS("kgpu", 5 * HZ, 40, RATELIMIT_MSG_ON_RELEASE),
+	};
 
 	if (level <= 3)
 		pr_err("%.*s\n", (int)len, text);
+	else if (!__ratelimit(&limits[clamp(level, 4, 6) - 4]))
+		return;
 	else if (level >= 6)
 		pr_info("%.*s\n", (int)len, text);
-	else if (__ratelimit(&limit))
+	else
 		pr_notice("%.*s\n", (int)len, text);
 }
 

@@ -70,7 +70,6 @@
 /* Flags; a bit without a name is refused */
 #define KGPU_FEATURE_SERVICES 0x1
 #define KGPU_ATTACH_SLEEPS 0x1
-#define KGPU_SUBMISSION_SELF_TEST 0x1
 
 /* ioctls */
 #define KGPU_IOC_ATTACH 0xc0804b01U

@@ -35,14 +35,17 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 static unsigned int requests = 10000;
-module_param(requests, uint, 0444);
-MODULE_PARM_DESC(requests, "how many requests to run (default 10000)");
+module_param(requests, uint, 0644);
+MODULE_PARM_DESC(requests, "how many requests to run (default 10000); lower it to end a run early");
 static unsigned int seed = 1;
 module_param(seed, uint, 0444);
 MODULE_PARM_DESC(seed, "the same seed gives the same requests (default 1)");
 static unsigned int depth = 64;
 module_param(depth, uint, 0444);
 MODULE_PARM_DESC(depth, "most requests under way at once, 1 to 256 (default 64)");
+static bool pool = true;
+module_param(pool, bool, 0444);
+MODULE_PARM_DESC(pool, "a quarter of the requests in pool buffers (default Y); what a hostile helper writes there is not kgpu's fault");
 static char *what = "";
 module_param(what, charp, 0444);
 MODULE_PARM_DESC(what, "only the algorithm of this name (default: all)");
@@ -434,7 +437,7 @@ static int slot_prepare(struct slot *slot)
 		return -ENOMEM;
 	describe_work(slot);
 	random_bytes(slot->input, slot->req->len);
-	if (one_in(4) && (slot->req->data_unit_size ?: slot->req->len) >= algorithm->per_unit)
+	if (pool && one_in(4) && (slot->req->data_unit_size ?: slot->req->len) >= algorithm->per_unit)
 		err = describe_buffers(slot);
 	else
 		describe_scattered(slot);
@@ -640,9 +643,9 @@ static void slot_check(struct slot *slot)
 
 /* ---- The run ---- */
 
-static int run_batch(unsigned int most)
+static int run_batch(unsigned int count)
 {
-	unsigned int count = min(most, depth), prepared, i;
+	unsigned int prepared, i;
 	u32 how = below(8);
 	u64 start;
 	int err = 0;
@@ -673,8 +676,12 @@ static int run(void)
 {
 	int err = 0;
 
-	while (!err && tally.requests < requests) {
-		err = run_batch(requests - tally.requests);
+	while (!err) {
+		unsigned int wanted = READ_ONCE(requests);
+
+		if (tally.requests >= wanted)
+			break;
+		err = run_batch(min_t(u64, wanted - tally.requests, depth));
 		if (fatal_signal_pending(current))
 			err = -EINTR;
 		/* Nothing is under way: the moment to change a key. */

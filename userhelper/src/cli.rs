@@ -41,7 +41,8 @@ pub enum Command {
     /// Attach to the module and compute its requests until SIGTERM or SIGINT.
     ///
     /// Needs root (CAP_SYS_ADMIN to attach; CAP_SYS_RESOURCE and CAP_IPC_LOCK to be safe under
-    /// memory pressure) and drops every right once attached. Prints a line that starts with READY
+    /// memory pressure) and puts every right down once attached, but for what attaching anew needs,
+    /// which the main thread keeps out of effect. Prints a line that starts with READY
     /// when the module has tested this helper and routes requests to it. The first signal detaches
     /// and finishes what is in the ring; a second one abandons it to the kernel's own ciphers.
     Serve(ServeArgs),

@@ -31,13 +31,15 @@ sample() {
 	fi
 }
 
-# sample_start [PARAM=VALUE...]: the same in the background. sample_end NAME waits for it.
+# sample_start [PARAM=VALUE...]: the same in the background, until sample_end NAME.
 sample_start() {
-	modprobe kgpu_sample "$@" >/tmp/sample.out 2>&1 &
+	modprobe kgpu_sample requests=1000000 "$@" >/tmp/sample.out 2>&1 &
 	SAMPLE=$!
 }
 sample_runs() { kill -0 $SAMPLE 2>/dev/null; }
 sample_end() {
+	check "$1: it is still at work" sample_runs
+	echo 0 >/sys/module/kgpu_sample/parameters/requests
 	if wait $SAMPLE; then
 		ok "$1"
 		row "$1: $(sample_lines)"

@@ -15,11 +15,9 @@ bitflags::bitflags! {
         const SLEEPS = 1 << 0;
     }
 
-    /// Properties of one submission.
+    /// Properties of one submission. None is defined in this version.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct SubmissionFlags: u8 {
-        /// A known-answer request of the module itself; treated like any other.
-        const SELF_TEST = 1 << 0;
     }
 
     /// Properties of one tile. None is defined in this version.

@@ -4,7 +4,8 @@
 pub const KEY_BYTES_MAX: usize = 112;
 
 abi_struct! {
-    /// One key slot. Written by the module; zeroed when its key is evicted or retired.
+    /// One key slot. Written by the module; overwritten when its key is evicted, zeroed when its
+    /// key is changed or freed.
     ///
     /// The generation is odd while the slot holds a key and even while it does not, and grows
     /// with every change: a helper that read the key between two equal odd generations read one

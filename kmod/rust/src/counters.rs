@@ -135,6 +135,8 @@ pub struct PerAlgorithm {
     pub fallback: [Tally; Reason::COUNT],
     /// Requests the fallback failed: errors that a stock kernel would have returned too.
     pub errors: Count,
+    /// Completions not believed that named a request of this algorithm in flight.
+    pub rejected: Count,
     /// Known answers passed through a helper.
     pub known_answers: Count,
     /// Requests whose data stayed in pool buffers.
@@ -150,6 +152,7 @@ static PER_ALGORITHM: [PerAlgorithm; ALGORITHMS] = [const {
         helper: Tally::new(),
         fallback: [const { Tally::new() }; Reason::COUNT],
         errors: Count::new(),
+        rejected: Count::new(),
         known_answers: Count::new(),
         zero_copy: Count::new(),
         helper_latency: Histogram::new(),

@@ -17,6 +17,7 @@ impl Errno {
     pub const BUSY: Self = Self(16);
     pub const INVAL: Self = Self(22);
     pub const NOTTY: Self = Self(25);
+    pub const NOSPC: Self = Self(28);
     pub const PROTO: Self = Self(71);
     pub const INPROGRESS: Self = Self(115);
 }

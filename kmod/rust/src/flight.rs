@@ -29,8 +29,6 @@ pub struct Flight {
     pub tiles: Run,
     /// Key slot, if the algorithm has a key.
     pub slot: Option<u32>,
-    /// Whether this flight counted the slot to its owner's share.
-    pub slot_counted: bool,
     /// Source bytes.
     pub bytes: u32,
     /// When the module does it itself, in nanoseconds.

@@ -160,6 +160,7 @@ pub fn counters(out: &mut impl Write) -> fmt::Result {
             )?;
         }
         writeln!(out, "{}.errors {}", a.name, c.errors.get())?;
+        writeln!(out, "{}.rejected {}", a.name, c.rejected.get())?;
         writeln!(out, "{}.known-answers {}", a.name, c.known_answers.get())?;
         writeln!(out, "{}.zero-copy {}", a.name, c.zero_copy.get())?;
     }

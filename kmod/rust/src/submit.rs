@@ -45,7 +45,8 @@ pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCo
 ///
 /// Lengths that are not tiled (nothing, ciphertext stealing, wrong ones) go to the fallback in the
 /// caller's own context, which gives them exactly the stock answer; so does everything while no
-/// helper is there.
+/// helper is there, and what finds the queue full from a caller that does not wait (eCryptfs would
+/// make an I/O error of -ENOSPC).
 #[must_use]
 pub fn skcipher(job: Job) -> i32 {
     let index = job.algorithm();
@@ -57,7 +58,10 @@ pub fn skcipher(job: Job) -> i32 {
             counters::fell_back(index, reason, shape.len);
             job.fall_back_now()
         }
-        None => enqueue(job),
+        None => enqueue(job).unwrap_or_else(|job| {
+            counters::fell_back(index, Reason::Full, shape.len);
+            job.fall_back_now()
+        }),
     }
 }
 
@@ -71,11 +75,11 @@ pub fn api(job: Job) -> i32 {
             job.fall_back_later();
             -Errno::INPROGRESS.0
         }
-        None => enqueue(job),
+        None => enqueue(job).unwrap_or(-Errno::NOSPC.0),
     }
 }
 
-fn enqueue(job: Job) -> i32 {
+fn enqueue(job: Job) -> Result<i32, Job> {
     let told = job.enqueue();
     ffi::wake_engine();
     told

@@ -255,10 +255,8 @@ impl Liar {
                 self.since = Instant::now();
                 return self.held.push(*submission);
             }
-            Lie::Late => return self.serve(submission, false),
-            // The words are broken afterwards.
-            Lie::Head | Lie::HeadBack | Lie::Tail | Lie::TailBack => return,
-            Lie::Answers | Lie::Silence => return self.serve(submission, false),
+            // Ring words are broken afterwards.
+            _ => return self.serve(submission, false),
         }
         for _ in 0..ENOUGH {
             self.post(&lie);

@@ -23,10 +23,9 @@ sample "the CRC32C service with units of any size" what=crc32c requests=1000 see
 sample "one request at a time" depth=1 requests=300 seed=4
 
 note "the helper is killed and replaced"
-sample_start requests=40000 seed=5
+sample_start seed=5
 sleep 2
 for round in 1 2 3; do
-	check "round $round: the sample caller is at work" sample_runs
 	before=$(counted '^taken-over')
 	kill_helper
 	wait_for_state "no helper" 20
@@ -48,7 +47,7 @@ start_helper
 full=$(counted 'fallback.(full|share|no-slot|shape).requests')
 sample "small ring, pool and key table: results are right" requests=1500 seed=6
 grows "some requests found no room" 'fallback.(full|share|no-slot|shape).requests' "$full"
-same "no request failed at all" 0 "$(counted '\.errors')"
+same "no request failed at all" 0 "$(counted '[.]errors')"
 stop_helper
 wait_for_state "no helper"
 cd /

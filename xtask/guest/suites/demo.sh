@@ -4,8 +4,10 @@
 . /suite/volumes.sh
 . /suite/chain.sh
 
-FILES=12
-SMALL=4
+# MiB of files in each volume that kgpu writes and in each that it reads, and requests of the sample caller.
+FILES=${FILES:-12}
+SMALL=${SMALL:-4}
+REQUESTS=${REQUESTS:-10000}
 mkdir -p /mnt/luks /mnt/crypt /mnt/lower
 
 phase stock
@@ -42,8 +44,8 @@ for f in $FOLDERS; do
 	served "cbc($cipher)" $((4 << 20)) "eCryptfs"
 done
 
-note "3. the sample caller, 10,000 requests"
-check "the sample caller's requests equal the kernel's own ciphers" modprobe kgpu_sample requests=10000
+note "3. the sample caller, $REQUESTS requests"
+check "the sample caller's requests equal the kernel's own ciphers" modprobe kgpu_sample requests=$REQUESTS
 dmesg | grep -i 'kgpu_sample:' | tail -n 4 | sed 's/.*kgpu_sample: /  /' | table
 check "the sample caller leaves" rmmod kgpu_sample
 served crc32c 1 "CRC32C service"

@@ -54,16 +54,18 @@ liar silence
 check "no answers: quarantined" wait_for_state quarantined
 liar_ends "no answers"
 
-# lies NAME HOW COUNTER: live, then lies; quarantined; every request is right.
+# lies NAME HOW COUNTER: live, then lies; quarantined; every request is right. Without pool buffers: those
+# the helper may write to whenever it likes, and kgpu.h says so.
 lies() {
 	_before=$(counted "$3")
 	_quarantines=$(counted '^quarantines')
 	liar "$2"
 	check "$1: live at first" wait_for_state live
-	sample "$1: every result is right" requests=300 seed=31
+	sample "$1: every result is right" requests=300 seed=31 pool=N
 	check "$1: quarantined" wait_for_state quarantined
 	same "$1: once" $((_quarantines + 1)) "$(counted '^quarantines')"
 	grows "$1: counted" "$3" "$_before"
+	check "$1: the log says so" sh -c "dmesg | grep -q 'helper $LIAR quarantined: '"
 	sample "$1: and right while it scribbles" requests=200 seed=32
 	liar_ends "$1"
 }
@@ -92,8 +94,11 @@ note "the sample caller finds wrong bytes"
 liar corrupt
 check "corrupt: live" wait_for_state live
 expect_log "kgpu_sample: "
-check_fails "corrupt: the sample caller does not load" modprobe kgpu_sample requests=50
-check "corrupt: because the message is bad" grep -q "Bad message" /tmp/check.out
+if modprobe kgpu_sample requests=50 2>/tmp/sample.out; then
+	fail "corrupt: the sample caller does not load"
+else
+	check "corrupt: the sample caller does not load, and says why" grep "Bad message" /tmp/sample.out
+fi
 liar_ends "corrupt"
 
 note "a good helper"
@@ -101,7 +106,7 @@ start_helper
 before=$(counted '[.]helper[.]requests')
 sample "good helper: every result is right" requests=500 seed=34
 grows "good helper: it works" '[.]helper[.]requests' "$before"
-same "no request failed in all this" 0 "$(counted '\.errors')"
+same "no request failed in all this" 0 "$(counted '[.]errors')"
 same "log has no other level than notice for what we provoked" "" "$(dmesg -r | sed -n 's/^<\([0-4]\)>.*\] kgpu: /\1 /p' | grep -v 'loading out-of-tree\|module verification' | head -n 3)"
 stop_helper
 wait_for_state "no helper"

@@ -33,7 +33,7 @@ pages=$(pinned 0 pages)
 same "all of it" 2048 "$pages"
 same "others hold its pages too" 0 "$(pinned 0 alone)"
 
-sample_start requests=6000 seed=11
+sample_start seed=11
 sleep 3
 before=$(counted '^taken-over')
 kill_helper

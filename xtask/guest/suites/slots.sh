@@ -4,38 +4,55 @@
 . /suite/volumes.sh
 . /suite/chain.sh
 
-FILES=20000
+# All of it on the newest kernel, a sample on the others: emulation is slow.
+case $(uname -r) in
+6.1.*) FILES=2000 ;;
+*) FILES=20000 ;;
+esac
 mkdir -p /mnt/luks /mnt/lower /mnt/crypt
 
+# once_with WHO: the volumes and mounts of this suite, once, so that the logs can be compared.
+once_with() {
+	mount -t tmpfs -o size=600m,nr_inodes=100k lower /mnt/lower
+	check "eCryptfs mounts with $1" ecryptfs_mount /mnt/lower /mnt/crypt twofish 32
+	disk=$(disk "$1" 64)
+	check "a volume with $1: made" luks_format "$disk" twofish-xts-plain64 512 4096
+	check "a volume with $1: opens" luks_open "$disk" vol
+	check "a volume with $1: ext4" mkfs.ext4 -q /dev/mapper/vol
+	check "a volume with $1: mounts" mount -t ext4 /dev/mapper/vol /mnt/luks
+}
+away() {
+	check "eCryptfs unmounts" umount /mnt/crypt
+	check "the volume unmounts" umount /mnt/luks
+	check "the volume closes" luks_close vol
+	umount /mnt/lower
+}
+
 phase stock
-modprobe dm_crypt
-modprobe ecryptfs
+once_with stock
+away
+
 phase kgpu
 load priority='*=1000' crossover='*=0' deadline_ms=60000 full_ms=1000 key_slots=64
 start_helper
-mount -t tmpfs -o size=600m,nr_inodes=100k lower /mnt/lower
-check "eCryptfs mounts" ecryptfs_mount /mnt/lower /mnt/crypt twofish 32
-disk=$(disk beside 64)
-check "a volume beside it: made" luks_format "$disk" twofish-xts-plain64 512 4096
-check "a volume beside it: opens" luks_open "$disk" vol
-check "a volume beside it: ext4" mkfs.ext4 -q /dev/mapper/vol
-check "a volume beside it: mounts" mount -t ext4 /dev/mapper/vol /mnt/luks
+once_with kgpu
 
-head -c 65536 /dev/urandom >/tmp/plain
+head -c 16384 /dev/urandom >/tmp/plain
 chmod 644 /tmp/plain
 cat >/tmp/flood.sh <<'END'
 while [ ! -e /tmp/enough ]; do
 	head -c 32 /dev/urandom >/tmp/key."$1"
 	kcapi-enc -e -c cbc-twofish-kgpu --iv 00112233445566778899aabbccddeeff --keyfd 7 -i /tmp/plain -o /tmp/flood."$1" 7</tmp/key."$1" || : >/tmp/flood.failed
-	[ "$(wc -c </tmp/flood."$1")" -eq 65536 ] || : >/tmp/flood.failed
+	[ "$(wc -c </tmp/flood."$1")" -eq 16384 ] || : >/tmp/flood.failed
 	rm -f /tmp/flood."$1"
+	echo one >>/tmp/flood.count."$1"
 done
 END
 modprobe algif_skcipher
 rm -f /tmp/enough
 # The flood is an ordinary user's: its share of slots and pool is not root's.
 for i in 1 2; do setpriv --reuid=1000 --regid=1000 --clear-groups sh /tmp/flood.sh $i & done
-(while [ ! -e /tmp/enough ]; do fio_verify /mnt/luks/fio 8 >/tmp/fio.out 2>&1 || : >/tmp/fio.failed; done) &
+(while [ ! -e /tmp/enough ]; do fio_verify /mnt/luks/fio 4 >/tmp/fio.out 2>&1 || : >/tmp/fio.failed; done) &
 fio=$!
 
 note "writing $FILES files"
@@ -60,15 +77,13 @@ same "every file reads as it was written" 0 $wrong
 wait $fio
 wait_until 60 sh -c '! pidof kcapi-enc'
 check "fio verified beside it, without an error" [ ! -e /tmp/fio.failed ]
-check "the flood ran and got its answers" [ ! -e /tmp/flood.failed ]
-check "keys were filled into slots again and again" [ "$(counter key-fills)" -gt 1000 ]
+check "the flood got its answers" [ ! -e /tmp/flood.failed ]
+check "the flood was one" [ "$(cat /tmp/flood.count.* | wc -l)" -gt 100 ]
+check "keys were filled into slots again and again" [ "$(counter key-fills)" -gt $((FILES / 2)) ]
 served 'cbc(twofish)' 1000000 "eCryptfs and AF_ALG"
 served 'xts(twofish)' 1000000 "the volume"
 result_table
 for a in $(awk '/\.errors / && $2 > 0 { print $1 }' $COUNTERS); do fail "no request failed" "$a"; done
-check "eCryptfs unmounts" umount /mnt/crypt
-check "the volume unmounts" umount /mnt/luks
-check "the volume closes" luks_close vol
-umount /mnt/lower
+away
 stop_helper
 unload

@@ -8,6 +8,7 @@ use kgpu_core::abi::{RequestId, SessionState, word};
 use kgpu_core::inflight::{InFlight, Seat};
 use kgpu_core::num::index;
 use kgpu_core::ring::{CompletionConsumer, RingPlace, SubmissionProducer};
+use kgpu_core::runs::GRANULE;
 
 use super::fall_back;
 use crate::counters::{GLOBAL, Reason};
@@ -31,6 +32,8 @@ pub struct Active {
     pub(super) shares: Shares,
     /// Completions that were not believed and were not merely late.
     pub(super) abuses: u32,
+    /// Tiles of requests that were taken back: never used again in this session.
+    pub(super) quarantined_tiles: u32,
     /// Requests taken back whose completion may still come.
     pub(super) late_expected: u32,
     pub(super) stall: Option<Stall>,
@@ -69,6 +72,7 @@ impl Active {
                 u32::try_from(slots.max(1)).unwrap_or(1),
             ),
             abuses: 0,
+            quarantined_tiles: 0,
             late_expected: 0,
             stall: None,
             strikes: 0,
@@ -125,7 +129,7 @@ impl Active {
             return;
         }
         log(
-            Level::Warning,
+            Level::Notice,
             format_args!(
                 "helper {} quarantined: {why}; the kernel's own ciphers take over",
                 self.session.pid.load(Ordering::Relaxed)
@@ -159,15 +163,21 @@ impl Active {
             return;
         };
         self.late_expected += 1;
-        self.session.quarantined.fetch_add(
-            u64::from(flight.pool.count) * u64::from(kgpu_core::runs::GRANULE),
-            Ordering::Relaxed,
-        );
-        self.release_key(&flight);
+        // Where nothing of the pool is ours to give back, the caller's own buffers are what a late
+        // write may hit.
+        let granules = match flight.pool.count {
+            0 => flight.output_len.div_ceil(GRANULE),
+            count => count,
+        };
+        self.session
+            .quarantined
+            .fetch_add(u64::from(granules) * u64::from(GRANULE), Ordering::Relaxed);
+        self.quarantined_tiles += flight.tiles.count;
+        let slot_is_free = self.release_key(&flight);
         match flight.waiter {
             Waiter::Job(mut job) => {
                 GLOBAL.taken_over.add(1);
-                self.release_share(&job, &flight.slot, flight.slot_counted, flight.bytes);
+                self.release_share(&job, slot_is_free, flight.bytes);
                 job.core_mut().taken_over = true;
                 fall_back(job, reason);
             }
@@ -183,11 +193,16 @@ impl Active {
         books.tiles.give(flight.tiles);
     }
 
-    /// Gives a flight's key slot back.
-    pub(super) fn release_key(&mut self, flight: &Flight) {
-        let Some(slot) = flight.slot else { return };
+    /// Gives a flight's key slot back. The result is whether it was the last flight on the slot.
+    pub(super) fn release_key(&mut self, flight: &Flight) -> bool {
+        let Some(slot) = flight.slot else {
+            return false;
+        };
         let mut guard = lock();
-        if let Some(generation) = self.session.books.get(&mut guard).slots.release(slot) {
+        let slots = &mut self.session.books.get(&mut guard).slots;
+        let cleared = slots.release(slot);
+        let is_free = slots.in_flight(slot) == 0;
+        if let Some(generation) = cleared {
             kgpu_core::keytable::clear(
                 self.session.control.words(),
                 &self.session.layout,
@@ -195,20 +210,14 @@ impl Active {
                 generation,
             );
         }
+        is_free
     }
 
-    /// Gives a request's share back.
-    pub(super) fn release_share(
-        &mut self,
-        job: &ffi::Job,
-        slot: &Option<u32>,
-        counted: bool,
-        bytes: u32,
-    ) {
+    /// Gives a request's share back; `slot` if its key's slot has no other request in flight.
+    pub(super) fn release_share(&mut self, job: &ffi::Job, slot: bool, bytes: u32) {
         let tfm = job.core().tfm.get();
         subtract(&tfm.in_flight, u64::from(bytes));
-        self.shares
-            .give(tfm.owner, u64::from(bytes), slot.is_some() && counted);
+        self.shares.give(tfm.owner, u64::from(bytes), slot);
     }
 }
 

@@ -73,8 +73,21 @@ impl Active {
         let bytes = u64::from(shape.len);
         let pool_share =
             self.session.layout.sizes.pool_bytes * u64::from(params::SHARE_PERCENT.get()) / 100;
+        let new_slot = algorithm.has_key() && {
+            let mut guard = lock();
+            let (id, hint) = (
+                tfm.key.get(&mut guard).id,
+                tfm.slot_hint.load(Ordering::Relaxed),
+            );
+            !self
+                .session
+                .books
+                .get(&mut guard)
+                .slots
+                .is_in_flight(id, hint)
+        };
         if tfm.in_flight.load(Ordering::Relaxed) + bytes > pool_share
-            || !self.shares.allows(tfm.owner, bytes, algorithm.has_key())
+            || !self.shares.allows(tfm.owner, bytes, new_slot)
         {
             return Err((job, Refusal::Because(Reason::Share)));
         }
@@ -126,10 +139,10 @@ impl Active {
         write_tiles(&session, algorithm, shape, place, room.tiles, |at, to| {
             session.pool.read(place.src + u64::from(at), to);
         });
-        let slot_counted = slot.is_some_and(|s| s.first);
         let count = tfm.in_flight.load(Ordering::Relaxed) + bytes;
         tfm.in_flight.store(count, Ordering::Relaxed);
-        self.shares.take(tfm.owner, bytes, slot_counted);
+        self.shares
+            .take(tfm.owner, bytes, slot.is_some_and(|s| s.first));
         let flight = Flight {
             waiter: Waiter::Job(job),
             pool: room.pool,
@@ -137,11 +150,10 @@ impl Active {
             output_len,
             tiles: room.tiles,
             slot: slot.map(|s| s.slot),
-            slot_counted,
             bytes: shape.len,
             deadline: now.saturating_add(params::deadline_ns()),
         };
-        self.submit(algorithm, shape, flight, SubmissionFlags::empty());
+        self.submit(algorithm, shape, flight);
         Ok(())
     }
 
@@ -212,11 +224,10 @@ impl Active {
                 output_len,
                 tiles: room.tiles,
                 slot: slot.map(|s| s.slot),
-                slot_counted: false,
                 bytes: shape.len,
                 deadline: crate::ffi::now().saturating_add(params::deadline_ns()),
             };
-            self.submit(algorithm, shape, flight, SubmissionFlags::SELF_TEST);
+            self.submit(algorithm, shape, flight);
             self.kat.submitted();
             any = true;
         }
@@ -344,13 +355,7 @@ impl Active {
     }
 
     /// Puts a flight into the table and its submission into the ring; room was made before.
-    fn submit(
-        &mut self,
-        algorithm: &Algorithm,
-        shape: Shape,
-        flight: Flight,
-        flags: SubmissionFlags,
-    ) {
+    fn submit(&mut self, algorithm: &Algorithm, shape: Shape, flight: Flight) {
         let (tiles, output_len, deadline) = (flight.tiles, flight.output_len, flight.deadline);
         let id = match self.flights.insert(output_len, flight) {
             Ok(id) => id,
@@ -366,7 +371,7 @@ impl Active {
             written_len: output_len,
             algorithm: algorithm.id.0,
             op: shape.op.code(),
-            flags: flags.bits(),
+            flags: SubmissionFlags::empty().bits(),
         };
         let pushed = self.submissions.push(
             self.session.control.words(),
@@ -392,9 +397,9 @@ impl Active {
 
     fn undo(&mut self, flight: Flight) {
         self.release_runs(&flight);
-        self.release_key(&flight);
+        let slot_is_free = self.release_key(&flight);
         if let Waiter::Job(job) = flight.waiter {
-            self.release_share(&job, &flight.slot, flight.slot_counted, flight.bytes);
+            self.release_share(&job, slot_is_free, flight.bytes);
             super::fall_back(job, Reason::Full);
         }
     }

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use kgpu_core::abi::{Completion, SessionState, Status};
+use kgpu_core::abi::{Completion, RequestId, SessionState, Status};
 use kgpu_core::algorithm::{IV_BYTES_MAX, Mode};
 use kgpu_core::inflight::Reject;
 use kgpu_core::iv;
@@ -51,13 +51,21 @@ impl Active {
                 self.alive();
                 self.land(flight, status, completion.detail);
             }
-            Err(reject) => self.reject(&reject),
+            Err(reject) => self.reject(completion, &reject),
         }
     }
 
-    fn reject(&mut self, reject: &Reject) {
+    fn reject(&mut self, completion: &Completion, reject: &Reject) {
         if let Some(count) = GLOBAL.rejected.get(reject.kind()) {
             count.add(1);
+        }
+        // Counted for an algorithm where it names a request that is in flight.
+        if let Some(Flight {
+            waiter: Waiter::Job(job),
+            ..
+        }) = self.flights.get(RequestId::from_wire(completion.request))
+        {
+            counters::of(job.algorithm()).rejected.add(1);
         }
         if matches!(reject, Reject::StaleGeneration { .. }) && self.late_expected > 0 {
             // The answer to a request that was taken back: late, not wrong.
@@ -86,10 +94,10 @@ impl Active {
             (_, _) => false,
         };
         self.release_runs(&flight);
-        self.release_key(&flight);
+        let slot_is_free = self.release_key(&flight);
         match flight.waiter {
             Waiter::Job(job) => {
-                self.release_share(&job, &flight.slot, flight.slot_counted, flight.bytes);
+                self.release_share(&job, slot_is_free, flight.bytes);
                 if right {
                     let counters = counters::of(job.algorithm());
                     counters.helper.add(flight.bytes);

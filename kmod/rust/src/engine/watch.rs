@@ -64,7 +64,7 @@ impl Active {
         self.stall(now);
         if first {
             log(
-                Level::Warning,
+                Level::Notice,
                 format_args!(
                     "helper {} missed the deadline of {} ms with {taken} requests; the kernel's own ciphers take over until it shows life",
                     self.session.pid.load(Ordering::Relaxed),
@@ -76,8 +76,9 @@ impl Active {
             self.retire("it missed deadlines three times in a row");
         } else if self.session.quarantined.load(Ordering::Relaxed)
             > self.session.layout.sizes.pool_bytes / 2
+            || self.quarantined_tiles > self.session.layout.sizes.tiles / 2
         {
-            self.retire("half of its pool may still be written by late requests");
+            self.retire("half of its region may still be used by late requests");
         }
     }
 

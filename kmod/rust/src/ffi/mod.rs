@@ -157,12 +157,19 @@ impl Job {
     }
 
     /// Puts the job into the queue; the engine gets it from there. The result is what the
-    /// submitter is told: -EINPROGRESS, -EBUSY (queued beyond the limit, as its flags allow) or
-    /// -ENOSPC (not queued; the job is the submitter's again).
-    #[must_use]
-    pub fn enqueue(self) -> i32 {
-        // SAFETY: a job by the invariants; ownership goes to the queue.
-        unsafe { glue::kgpu_glue_enqueue(self.0.as_ptr()) }
+    /// submitter is told: -EINPROGRESS, or -EBUSY where it is queued beyond the limit, as the
+    /// submitter's flags allow.
+    ///
+    /// # Errors
+    /// Gives the job back when the queue is full and the submitter does not wait.
+    pub fn enqueue(self) -> Result<i32, Self> {
+        // SAFETY: a job by the invariants; ownership goes to the queue, unless it is refused.
+        let told = unsafe { glue::kgpu_glue_enqueue(self.0.as_ptr()) };
+        if told == -Errno::NOSPC.0 {
+            Err(self)
+        } else {
+            Ok(told)
+        }
     }
 
     /// The next queued job.

@@ -13,6 +13,8 @@ pub enum Level {
     Error = 3,
     /// The helper misbehaved or the administrator should act; rate-limited.
     Warning = 4,
+    /// What became of a helper that misbehaved; rate-limited apart, so that it does not drown.
+    Notice = 5,
     /// A change of state.
     Info = 6,
 }
