@@ -190,7 +190,7 @@ void kgpu_glue_register_later(void)
 	queue_work(system_long_wq, &kgpu_register_work);
 }
 
-/* Loads the stock driver if need be, and notes its name. */
+/* Has the stock drivers loaded if need be, and notes the name of the one that is preferred. */
 static void kgpu_find_fallback(struct kgpu_skcipher *skcipher)
 {
 	struct crypto_skcipher *fallback;
@@ -201,8 +201,7 @@ static void kgpu_find_fallback(struct kgpu_skcipher *skcipher)
 	}
 	fallback = kgpu_stock_skcipher(skcipher->info.name);
 	if (IS_ERR(fallback)) {
-		pr_notice("%s not offered: this kernel has no driver for it to fall back to (%ld)\n",
-			  skcipher->info.name, PTR_ERR(fallback));
+		skcipher->fallback[0] = '\0';
 		return;
 	}
 	strscpy(skcipher->fallback, crypto_skcipher_driver_name(fallback),
@@ -225,6 +224,13 @@ int kgpu_skcipher_init(bool register_now)
 		kgpu_rust_algorithm(i, &kgpu_skciphers[i].info);
 		kgpu_describe(&kgpu_skciphers[i]);
 		kgpu_find_fallback(&kgpu_skciphers[i]);
+	}
+	/* Again: what the first round had loaded for one name may hold a better driver for another. */
+	for (i = 0; i < count; i++) {
+		kgpu_find_fallback(&kgpu_skciphers[i]);
+		if (!kgpu_skciphers[i].fallback[0])
+			pr_notice("%s not offered: this kernel has no driver for it to fall back to\n",
+				  kgpu_skciphers[i].info.name);
 	}
 	kgpu_count = count;
 	if (register_now)

@@ -349,6 +349,9 @@ static void describe_work(struct slot *slot)
 	}
 	if (algorithm->per_unit) {
 		req->op = KGPU_OP_COMPUTE;
+		/* Short units make more output than input. */
+		if (unit)
+			len = min(len, LEN_MAX / algorithm->per_unit * unit);
 	} else {
 		req->op = one_in(2) ? KGPU_OP_ENCRYPT : KGPU_OP_DECRYPT;
 		if (algorithm->block > 1)

@@ -16,6 +16,8 @@ stop_and_go() {
 }
 
 phase stock
+# The loop device does not zero on a file in memory, and how many lines of that are left out depends on the time.
+expect_log "blk_print_req_error: "
 disk=$(disk stock 24)
 check "stock: a volume is made" luks_format "$disk" twofish-xts-plain64 512 4096
 check "stock: it opens" luks_open "$disk" vol
@@ -72,7 +74,7 @@ for round in 1 2 3 4 5 6; do
 	wait_for_state live
 done
 check "the helper was retired and attached anew" test "$(sed -n 's/^session: //p' $STATUS)" -gt "$session"
-check "the log says why" sh -c "dmesg | grep -q 'retired: half of its pool'"
+check "the log says why" sh -c "dmesg | grep -q 'retired: half of its'"
 same "the new session has all of its pool" 0 "$(counted '^quarantined-bytes')"
 sample_end "every result is right throughout"
 stop_helper
