@@ -131,8 +131,9 @@ impl Mapping {
         told(child)?;
         if child == 0 {
             // SAFETY: an address range that is looked up, not accessed.
-            let there =
-                unsafe { rustix::mm::msync(self.base.as_ptr().cast(), self.len, MsyncFlags::ASYNC) };
+            let there = unsafe {
+                rustix::mm::msync(self.base.as_ptr().cast(), self.len, MsyncFlags::ASYNC)
+            };
             // SAFETY: ends the child at once.
             unsafe { libc::_exit(i32::from(there != Err(Errno::NOMEM))) };
         }
@@ -157,17 +158,28 @@ impl Mapping {
         }
         let mut bytes = vec![0; len];
         // SAFETY: inside the mapping, as just checked; the copy is ours.
-        unsafe { self.base.add(at).copy_to(NonNull::new(bytes.as_mut_ptr())?, len) };
+        unsafe {
+            self.base
+                .add(at)
+                .copy_to(NonNull::new(bytes.as_mut_ptr())?, len)
+        };
         Some(bytes)
     }
 
     /// Writes bytes; nothing unless they fit inside.
     pub fn write(&self, offset: u64, bytes: &[u8]) {
         let at = index(offset);
-        let fits = at.checked_add(bytes.len()).is_some_and(|end| end <= self.len);
+        let fits = at
+            .checked_add(bytes.len())
+            .is_some_and(|end| end <= self.len);
         if fits && self.writable {
             // SAFETY: inside the mapping, as just checked, and writable.
-            unsafe { self.base.as_ptr().add(at).copy_from(bytes.as_ptr(), bytes.len()) };
+            unsafe {
+                self.base
+                    .as_ptr()
+                    .add(at)
+                    .copy_from(bytes.as_ptr(), bytes.len())
+            };
         }
     }
 

@@ -130,10 +130,18 @@ fn mappings(report: &mut Report, device: &OwnedFd, answer: &Attach) {
     let wrong = [
         ("a page behind the pool's offset", MAP_POOL + 4096, pool),
         ("an offset of no part", MAP_POOL * 2, pool),
-        ("a page more than the control part", MAP_CONTROL, control + 4096),
+        (
+            "a page more than the control part",
+            MAP_CONTROL,
+            control + 4096,
+        ),
         ("a page of the pool", MAP_POOL, 4096),
         ("a page less than the pool", MAP_POOL, pool - 4096),
-        ("a page more than the helper part", MAP_HELPER, helper + 4096),
+        (
+            "a page more than the helper part",
+            MAP_HELPER,
+            helper + 4096,
+        ),
     ];
     for (what, offset, bytes) in wrong {
         let name = format!("mmap of {what} is ENXIO");
@@ -198,7 +206,13 @@ fn rights(report: &mut Report, control: &Mapping, helper: &Mapping, pool: &Mappi
 fn life(report: &mut Report, device: &OwnedFd) {
     let over = || {
         let mut fds = [PollFd::new(device, PollFlags::IN)];
-        let _timed_out = rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 5, tv_nsec: 0 }));
+        let _timed_out = rustix::event::poll(
+            &mut fds,
+            Some(&Timespec {
+                tv_sec: 5,
+                tv_nsec: 0,
+            }),
+        );
         fds[0].revents().contains(PollFlags::HUP)
     };
     report.works("detach", ioctl(device, IOC_DETACH.request));
@@ -215,7 +229,9 @@ fn flood(report: &mut Report) {
         return;
     };
     let _earlier = report.lines();
-    let refused = (0..100).filter(|_| ioctl(&device, UNKNOWN[0]).is_err()).count();
+    let refused = (0..100)
+        .filter(|_| ioctl(&device, UNKNOWN[0]).is_err())
+        .count();
     let lines = report.lines().len();
     report.check(
         "a hundred refusals give ten lines",

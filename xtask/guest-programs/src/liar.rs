@@ -279,8 +279,7 @@ impl Liar {
         let tile = self.tile_at(at)?;
         let algorithm = kgpu_algos::by_id(AlgorithmId(submission.algorithm))?;
         let key = if algorithm.has_key() {
-            let entry =
-                keytable::read(control, &self.layout, tile.key_slot, tile.key_generation)?;
+            let entry = keytable::read(control, &self.layout, tile.key_slot, tile.key_generation)?;
             (algorithm.cpu)(entry.key.get(..usize::from(entry.key_len))?).ok()?
         } else {
             (algorithm.cpu)(&[]).ok()?

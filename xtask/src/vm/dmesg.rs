@@ -31,6 +31,7 @@ const WARNING: u8 = 4;
 /// Warnings about the clock of a machine that is emulated and shares its processors.
 const TIMING: &[&str] = &[
     "clocksource: ",
+    "TSC found unstable after boot",
     "hrtimer: interrupt took",
     "perf: interrupt took too long",
     "sched_clock: ",

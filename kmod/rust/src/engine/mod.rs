@@ -109,6 +109,9 @@ impl Engine {
         if self.active.is_none() {
             self.active = INCOMING.get(&mut lock()).take();
         }
+        // Also while no helper is there: nobody else lets go of a pool whose last buffer is free.
+        self.zombies
+            .retain(|session| session.books.get(&mut lock()).buffers > 0);
         let Some(active) = self.active() else { return };
         if active.session.detached.load(Ordering::Acquire) {
             active.retire("the helper detached");
@@ -134,8 +137,6 @@ impl Engine {
             IDLE.store(true, Ordering::Release);
             ffi::wake_helper();
         }
-        self.zombies
-            .retain(|session| session.books.get(&mut lock()).buffers > 0);
     }
 
     /// Decides on what is queued. The result is whether there may be more at once.
