@@ -48,7 +48,7 @@ static int kgpu_mmap(struct file *file, struct vm_area_struct *vma)
 	int err;
 
 	err = kgpu_rust_map((u64)vma->vm_pgoff << PAGE_SHIFT, vma->vm_end - vma->vm_start, writable,
-			    !!(vma->vm_flags & VM_SHARED), &pages);
+			    !!(vma->vm_flags & VM_SHARED), !!(vma->vm_flags & VM_EXEC), &pages);
 	if (err)
 		return err;
 	/* What is mapped read-only stays so; children and core dumps get nothing. */

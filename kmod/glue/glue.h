@@ -111,7 +111,8 @@ int kgpu_rust_buffer_new(u32 len, struct kgpu_place *out);
 void kgpu_rust_buffer_free(const struct kgpu_place *place, int lost);
 int kgpu_rust_open(void);
 int kgpu_rust_ioctl(u32 request, size_t argument);
-int kgpu_rust_map(u64 offset, u64 bytes, int writable, int shared, struct kgpu_pages **pages);
+int kgpu_rust_map(u64 offset, u64 bytes, int writable, int shared, int executable,
+		  struct kgpu_pages **pages);
 u32 kgpu_rust_poll(void);
 void kgpu_rust_close(void);
 int kgpu_rust_is_closed(void);

@@ -223,13 +223,15 @@ pub struct Mapping {
     pub writable: bool,
     /// Shared with other mappings.
     pub shared: bool,
+    /// Executable now.
+    pub executable: bool,
 }
 
 /// Which part of the session's region a mapping is, for the glue to insert its pages.
 ///
 /// # Errors
 /// `ENXIO` before attach and for offsets or sizes that are not a part, `EACCES` for a writable
-/// mapping of the control part, `EINVAL` for a private mapping, `EBUSY` for a part mapped before.
+/// mapping of the control part or an executable one of any, `EINVAL` for a private mapping, `EBUSY` for a part mapped before.
 pub fn map<R>(mapping: Mapping, insert: impl FnOnce(&Pages) -> R) -> Result<R, Errno> {
     let session = need_session("mmap")?;
     let (part, pages) = match mapping.offset {
@@ -258,6 +260,12 @@ pub fn map<R>(mapping: Mapping, insert: impl FnOnce(&Pages) -> R) -> Result<R, E
         return Err(refuse(
             Errno::ACCES,
             format_args!("mmap: the control part is read-only"),
+        ));
+    }
+    if mapping.executable {
+        return Err(refuse(
+            Errno::ACCES,
+            format_args!("mmap: the region holds data, not code"),
         ));
     }
     if !mapping.shared {

@@ -1,12 +1,15 @@
 //! The CPU backend for one worker: the dispatcher computes the jobs itself, with no handoff.
 
+use std::time::{Duration, Instant};
+
 use super::{Backend, CPU_CODE, CPU_NAME};
 use crate::job::{Job, Outcome};
 use crate::region::Lane;
 
-/// Source bytes after which finished jobs are told of: often enough that the submitter can refill
-/// the ring meanwhile, seldom enough that small requests share a publication.
-const QUANTUM: u64 = 16 << 10;
+/// How long finished jobs may wait to be told of while there is more to do: each publication moves
+/// cache lines from one processor to another and back, which several small or quick jobs share; slow
+/// ones are told of one by one.
+const QUANTUM: Duration = Duration::from_micros(20);
 
 /// Runs jobs on the thread that collects them.
 #[derive(Debug)]
@@ -51,14 +54,13 @@ impl Backend for Inline {
     }
 
     fn collect(&mut self, done: &mut Vec<Outcome>) {
-        let mut bytes = 0;
-        while bytes < QUANTUM {
-            let Some(job) = self.jobs.get(self.next) else {
-                break;
-            };
+        let start = Instant::now();
+        while let Some(job) = self.jobs.get(self.next) {
             done.push(job.run(&mut self.lane));
-            bytes += u64::from(job.span.len);
             self.next += 1;
+            if start.elapsed() >= QUANTUM {
+                break;
+            }
         }
         if self.next == self.jobs.len() {
             self.jobs.clear();

@@ -149,6 +149,10 @@ fn mappings(report: &mut Report, device: &OwnedFd, answer: &Attach) {
             Mapping::new(device, offset, bytes, READ, SHARED)
         });
     }
+    report.refused_and_logged("executable pool is EACCES", Errno::ACCESS, || {
+        let rights = ProtFlags::READ | ProtFlags::WRITE | ProtFlags::EXEC;
+        Mapping::new(device, MAP_POOL, pool, rights, MapFlags::SHARED)
+    });
     report.refused_and_logged("writable control part is EACCES", Errno::ACCESS, || {
         Mapping::new(device, MAP_CONTROL, control, WRITE, SHARED)
     });

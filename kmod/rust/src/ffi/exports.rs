@@ -423,6 +423,7 @@ unsafe extern "C" fn kgpu_rust_map(
     bytes: u64,
     writable: c_int,
     shared: c_int,
+    executable: c_int,
     pages_out: *mut *mut c_void,
 ) -> c_int {
     let mapping = Mapping {
@@ -430,6 +431,7 @@ unsafe extern "C" fn kgpu_rust_map(
         bytes,
         writable: writable != 0,
         shared: shared != 0,
+        executable: executable != 0,
     };
     code(device::map(mapping, Pages::handle).map(|handle| {
         // SAFETY: the caller's place. The pages live as long as the session, and each inserted
