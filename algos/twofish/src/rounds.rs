@@ -1,8 +1,8 @@
 //! Twofish's rounds (paper, section 4.2), on several blocks side by side, as a cipher of the
 //! `cipher` crate.
 //!
-//! Why not RustCrypto's `twofish`: it computes every S-box and MDS product anew for each byte and
-//! runs at about 2 MB/s a core. The tests compare with it.
+//! Why not RustCrypto's `twofish`: it computes every S-box and MDS product anew for each byte
+//! (docs/decisions.md, docs/benchmarks.md). The tests compare with it.
 
 use core::fmt;
 
