@@ -210,6 +210,7 @@ mod tests {
 
     #[test]
     fn a_table_is_checked_as_a_whole_before_any_of_it_takes_effect() {
+        let _one = ffi::mock::serial();
         let before = crossover(0);
         let good = algorithm(0).unwrap().name;
         assert_eq!(set(1, &std::format!("{good}=5,none=7")), Err(Errno::INVAL));
@@ -225,6 +226,7 @@ mod tests {
 
     #[test]
     fn a_star_means_every_algorithm_and_priorities_are_passed_on() {
+        let _one = ffi::mock::serial();
         let calls = || ffi::mock::PRIORITIES.with(core::cell::Cell::get);
         let before = calls();
         set(0, "*=1000\n").unwrap();
@@ -234,6 +236,7 @@ mod tests {
 
     #[test]
     fn numbers_stay_in_range() {
+        let _one = ffi::mock::serial();
         assert_eq!(set(6, "0"), Err(Errno::INVAL));
         assert_eq!(set(6, "many"), Err(Errno::INVAL));
         set(6, "64").unwrap();

@@ -54,6 +54,12 @@ impl Shares {
         account.slots += u32::from(slot);
     }
 
+    /// Whether nothing is taken.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.accounts.iter().all(|a| a.bytes == 0 && a.slots == 0)
+    }
+
     /// Gives back.
     pub fn give(&mut self, owner: u64, bytes: u64, slot: bool) {
         let account = self.account(owner);

@@ -7,6 +7,8 @@
 mod active;
 mod offload;
 mod reap;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use alloc::boxed::Box;
@@ -176,6 +178,12 @@ impl Engine {
             let Some(mut job) = staged.pop_front() else {
                 break;
             };
+            if !active.is_live() {
+                // Quarantined for what one of these found. A helper that repairs its words
+                // meanwhile gets nothing more: nobody would look for the answer.
+                fall_back(job, Reason::NoHelper);
+                continue;
+            }
             let index = job.algorithm();
             if !job.core().worth_it
                 && queued

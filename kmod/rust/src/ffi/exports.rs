@@ -147,7 +147,7 @@ unsafe extern "C" fn kgpu_rust_find(name: *const u8, len: usize, id: u16) -> c_i
 /// # Safety
 /// `out` is a place for the result.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_tfm_new(index: u32, out: *mut *mut Tfm) -> c_int {
+pub(super) unsafe extern "C" fn kgpu_rust_tfm_new(index: u32, out: *mut *mut Tfm) -> c_int {
     match Tfm::new(kgpu_core::num::index(u64::from(index))) {
         Ok(row) => {
             // SAFETY: the caller's place. A row of one lies where its element lies.
@@ -161,7 +161,7 @@ unsafe extern "C" fn kgpu_rust_tfm_new(index: u32, out: *mut *mut Tfm) -> c_int 
 /// # Safety
 /// `tfm` came from `kgpu_rust_tfm_new`, is not used after, and has no requests.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_tfm_free(tfm: *mut Tfm) {
+pub(super) unsafe extern "C" fn kgpu_rust_tfm_free(tfm: *mut Tfm) {
     if !tfm.is_null() {
         // SAFETY: the caller's promise; made from a Box of a row of one.
         drop(unsafe { alloc::boxed::Box::from_raw(tfm.cast::<[Tfm; 1]>()) });
@@ -171,7 +171,11 @@ unsafe extern "C" fn kgpu_rust_tfm_free(tfm: *mut Tfm) {
 /// # Safety
 /// `tfm` is a live transform; `key` is readable for `len` bytes.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_tfm_set_key(tfm: *const Tfm, key: *const u8, len: usize) -> c_int {
+pub(super) unsafe extern "C" fn kgpu_rust_tfm_set_key(
+    tfm: *const Tfm,
+    key: *const u8,
+    len: usize,
+) -> c_int {
     // SAFETY: the caller's promises.
     let (tfm, key) = unsafe { (&*tfm, core::slice::from_raw_parts(key, len)) };
     code(tfm.set_key(key))
@@ -194,7 +198,7 @@ unsafe fn padded_iv(iv: *const u8, len: usize) -> [u8; IV_BYTES_MAX] {
 /// # Safety
 /// `tfm` outlives the request; `job` is the request's; `iv` is readable for the algorithm's IV.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_skcipher(
+pub(super) unsafe extern "C" fn kgpu_rust_skcipher(
     tfm: *const Tfm,
     job: *mut c_void,
     decrypt: c_int,
@@ -234,12 +238,33 @@ pub struct GlueRequest {
     offset: [u64; 2],
 }
 
+#[cfg(test)]
+impl GlueRequest {
+    /// The description of a request; its data is copied unless it lies in two pool buffers.
+    pub(super) fn new(shape: &Shape, buffers: Option<[&GluePlace; 2]>) -> Self {
+        Self {
+            len: shape.len,
+            data_unit_size: shape.data_unit_size,
+            iv: shape.iv,
+            op: shape.op.code(),
+            iv_step: shape.iv_step.code(),
+            buffers: u16::from(buffers.is_some()),
+            session: buffers.map_or([0; 2], |places| places.map(|p| p.session)),
+            reserved: 0,
+            offset: buffers.map_or([0; 2], |places| places.map(|p| p.offset)),
+        }
+    }
+}
+
 /// Checks a request of `kgpu.h`; the result is the length of its output or an error number.
 ///
 /// # Safety
 /// `tfm` and `request` are live.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_check(tfm: *const Tfm, request: *const GlueRequest) -> i64 {
+pub(super) unsafe extern "C" fn kgpu_rust_check(
+    tfm: *const Tfm,
+    request: *const GlueRequest,
+) -> i64 {
     // SAFETY: the caller's promise.
     let (tfm, request) = unsafe { (&*tfm, &*request) };
     let shape = shape_of(tfm, request);
@@ -276,7 +301,7 @@ fn shape_of(tfm: &Tfm, request: &GlueRequest) -> Result<Shape, Errno> {
 /// `tfm` outlives the request; `request` is live and passed `kgpu_rust_check`; `job` is the
 /// request's.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_submit(
+pub(super) unsafe extern "C" fn kgpu_rust_submit(
     tfm: *const Tfm,
     job: *mut c_void,
     request: *const GlueRequest,
@@ -334,7 +359,7 @@ unsafe extern "C" fn kgpu_rust_unit_iv(
 /// # Safety
 /// `job` went to the fallback through `Job::fall_back_later` and comes back once.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_fallback_done(job: *mut c_void, error: c_int) {
+pub(super) unsafe extern "C" fn kgpu_rust_fallback_done(job: *mut c_void, error: c_int) {
     if let Some(job) = NonNull::new(job) {
         engine::fallback_done(Job(job), error);
     }
@@ -344,11 +369,11 @@ unsafe extern "C" fn kgpu_rust_fallback_done(job: *mut c_void, error: c_int) {
 #[repr(C)]
 #[derive(Debug)]
 pub struct GluePlace {
-    owner: *const Session,
-    pages: *mut c_void,
-    offset: u64,
-    session: u32,
-    len: u32,
+    pub(super) owner: *const Session,
+    pub(super) pages: *mut c_void,
+    pub(super) offset: u64,
+    pub(super) session: u32,
+    pub(super) len: u32,
 }
 
 /// Takes pool bytes of the current session for a caller of `kgpu.h`. Callable in any context.
@@ -356,15 +381,20 @@ pub struct GluePlace {
 /// # Safety
 /// `out` is a place for the result.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_buffer_new(len: u32, out: *mut GluePlace) -> c_int {
+pub(super) unsafe extern "C" fn kgpu_rust_buffer_new(len: u32, out: *mut GluePlace) -> c_int {
     let mut guard = lock();
     let Some(session) = session::ATTACHED.get(&mut guard).session.clone() else {
         return -Errno::NXIO.0;
     };
-    let result = match session.take_pool(&mut guard, len) {
-        _ if !session.state().is_open() => -Errno::NXIO.0,
-        None => -Errno::NOMEM.0,
-        Some(run) => {
+    // Before anything is taken: nobody would give it back.
+    let taken = session
+        .state()
+        .is_open()
+        .then(|| session.take_pool(&mut guard, len));
+    let result = match taken {
+        None => -Errno::NXIO.0,
+        Some(None) => -Errno::NOMEM.0,
+        Some(Some(run)) => {
             session.books.get(&mut guard).buffers += 1;
             let place = GluePlace {
                 owner: alloc::sync::Arc::as_ptr(&session),
@@ -388,7 +418,7 @@ unsafe extern "C" fn kgpu_rust_buffer_new(len: u32, out: *mut GluePlace) -> c_in
 /// # Safety
 /// `place` was filled by `kgpu_rust_buffer_new` and is given back once.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_buffer_free(place: *const GluePlace, lost: c_int) {
+pub(super) unsafe extern "C" fn kgpu_rust_buffer_free(place: *const GluePlace, lost: c_int) {
     // SAFETY: the caller's promise. The engine keeps a session while buffers of it are held, and
     // this one is counted until the lock is let go below.
     let (place, session) = unsafe { (&*place, &*(*place).owner) };

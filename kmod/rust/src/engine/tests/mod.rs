@@ -1,0 +1,15 @@
+//! The engine, whole, through the functions that the glue calls: the glue is in memory
+//! (`ffi::mock`), the helper is played by the test.
+
+mod buffers;
+mod device;
+mod helper;
+mod lies;
+mod limits;
+mod random;
+mod serving;
+mod time;
+mod world;
+
+use helper::Helper;
+use world::{MS, World, bytes};

@@ -1,0 +1,238 @@
+//! Jobs, the queue, and the fallback, as `glue/job.c` has them.
+
+use core::cell::UnsafeCell;
+use core::ffi::{c_int, c_void};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use kgpu_core::algorithm::IV_BYTES_MAX;
+use kgpu_core::num::index;
+use kgpu_core::request::Shape;
+
+use super::buffers::PoolBuffer;
+use super::compute::compute;
+use super::requests::Transform;
+use crate::errno::Errno;
+use crate::ffi::exports::kgpu_rust_fallback_done;
+use crate::job::JOB_BYTES;
+
+/// A request as the glue keeps it. Never freed, so that an answer too many is counted and hits
+/// nothing else.
+#[repr(C)]
+pub(crate) struct MockJob {
+    /// The core's bytes.
+    core: UnsafeCell<[u64; JOB_BYTES / 8]>,
+    pub(super) fields: RefCell<Fields>,
+}
+
+/// The glue's part of a job.
+pub(super) struct Fields {
+    /// Until the request is finished with.
+    pub(super) tfm: Option<Rc<Transform>>,
+    pub(super) shape: Shape,
+    pub(super) src: Vec<u8>,
+    pub(super) dst: Vec<u8>,
+    /// Source and destination, for data in pool buffers.
+    pub(super) buffers: Option<[Rc<PoolBuffer>; 2]>,
+    /// Source and destination are the same bytes.
+    pub(super) in_place: bool,
+    pub(super) iv: [u8; IV_BYTES_MAX],
+    /// A request of `kgpu.h`.
+    pub(super) api: bool,
+    pub(super) may_backlog: bool,
+    /// What the submitter was told, finally.
+    pub(super) answers: Vec<c_int>,
+    /// Times a backlogged submitter was told that it is queued now.
+    pub(super) told_queued: u32,
+    /// Times the fallback computed it.
+    pub(super) fallbacks: u32,
+    pub(super) taken_over: bool,
+}
+
+impl MockJob {
+    pub(super) fn leak(fields: Fields) -> &'static Self {
+        Box::leak(Box::new(Self {
+            core: UnsafeCell::new([0; JOB_BYTES / 8]),
+            fields: RefCell::new(fields),
+        }))
+    }
+
+    pub(super) fn handle(&'static self) -> *mut c_void {
+        core::ptr::from_ref(self).cast_mut().cast()
+    }
+}
+
+impl Fields {
+    /// Computes with the fallback.
+    fn fall_back(&mut self) -> c_int {
+        self.fallbacks += 1;
+        let tfm = self.tfm.clone().unwrap();
+        let algorithm = crate::algorithm(tfm.algorithm).unwrap();
+        match compute(algorithm, &tfm.key.borrow(), &self.shape, &self.source()) {
+            Ok((result, iv)) => {
+                self.put(&result);
+                if !self.api {
+                    let size = algorithm.iv_size();
+                    self.iv[..size].copy_from_slice(&iv[..size]);
+                }
+                0
+            }
+            Err(errno) => -errno.0,
+        }
+    }
+
+    fn source(&self) -> Vec<u8> {
+        match &self.buffers {
+            Some([src, _]) => {
+                let mut bytes = src.read();
+                bytes.truncate(index(u64::from(self.shape.len)));
+                bytes
+            }
+            None => self.src.clone(),
+        }
+    }
+
+    /// The buffer that has the result. What a helper had as destination is not touched any more:
+    /// over the source, then.
+    pub(super) fn result_buffer(&self) -> Option<&PoolBuffer> {
+        let [src, dst] = self.buffers.as_ref()?;
+        Some(if self.taken_over { src } else { dst })
+    }
+
+    fn put(&mut self, result: &[u8]) {
+        if let Some(buffer) = self.result_buffer() {
+            buffer.write(result);
+            return;
+        }
+        let to = if self.in_place {
+            &mut self.src
+        } else {
+            &mut self.dst
+        };
+        to[..result.len()].copy_from_slice(result);
+    }
+}
+
+thread_local! {
+    static QUEUE: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
+    static LATER: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
+    static LIMIT: Cell<usize> = const { Cell::new(4096) };
+}
+
+/// Requests that may wait before submitters are held back.
+pub(crate) fn set_queue_limit(limit: usize) {
+    LIMIT.set(limit);
+}
+
+/// Does what waits for the fallback's work queue. The result is how many that was.
+pub(crate) fn run_fallbacks() -> usize {
+    let mut done = 0;
+    while let Some(job) = LATER.with_borrow_mut(VecDeque::pop_front) {
+        let error = job.fields.borrow_mut().fall_back();
+        // SAFETY: the job came through `kgpu_glue_fallback_later` and goes back once.
+        unsafe { kgpu_rust_fallback_done(job.handle(), error) };
+        done += 1;
+    }
+    done
+}
+
+/// # Safety
+/// `job` is a [`MockJob`]'s handle.
+unsafe fn mock(job: *mut c_void) -> &'static MockJob {
+    // SAFETY: the caller's promise; jobs are never freed.
+    unsafe { &*job.cast::<MockJob>() }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_enqueue(job: *mut c_void) -> c_int {
+    // SAFETY: the core only knows jobs that came from here.
+    let job = unsafe { mock(job) };
+    QUEUE.with_borrow_mut(|queue| {
+        let is_full = queue.len() >= LIMIT.get();
+        if is_full && !job.fields.borrow().may_backlog {
+            return -Errno::NOSPC.0;
+        }
+        queue.push_back(job);
+        if is_full {
+            -Errno::BUSY.0
+        } else {
+            -Errno::INPROGRESS.0
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_dequeue() -> *mut c_void {
+    QUEUE.with_borrow_mut(|queue| {
+        if let Some(backlogged) = queue.get(LIMIT.get()) {
+            backlogged.fields.borrow_mut().told_queued += 1;
+        }
+        queue
+            .pop_front()
+            .map_or(core::ptr::null_mut(), MockJob::handle)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_fallback_now(job: *mut c_void) -> c_int {
+    // SAFETY: the core only knows jobs that came from here.
+    unsafe { mock(job) }.fields.borrow_mut().fall_back()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_fallback_later(job: *mut c_void, taken_over: c_int) {
+    // SAFETY: the core only knows jobs that came from here.
+    let job = unsafe { mock(job) };
+    job.fields.borrow_mut().taken_over = taken_over != 0;
+    LATER.with_borrow_mut(|later| later.push_back(job));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_read_source(job: *mut c_void, at: u32, to: *mut u8, len: u32) {
+    // SAFETY: the core only knows jobs that came from here.
+    let fields = unsafe { mock(job) }.fields.borrow();
+    let (at, len) = (index(u64::from(at)), index(u64::from(len)));
+    let source = fields.source();
+    let bytes = &source[at..at + len];
+    // SAFETY: the caller's place is writable for `len` bytes.
+    unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), len) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_write_result(job: *mut c_void, from: *const u8, len: u32) {
+    // SAFETY: the caller's bytes are readable for `len`, and nobody writes them in a test meanwhile.
+    let result = unsafe { core::slice::from_raw_parts(from, index(u64::from(len))) };
+    // SAFETY: the core only knows jobs that came from here.
+    unsafe { mock(job) }.fields.borrow_mut().put(result);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_set_iv(job: *mut c_void, iv: *const u8, len: u32) {
+    // SAFETY: the core only knows jobs that came from here; `iv` is readable for `len` bytes.
+    let (mut fields, iv) = unsafe {
+        (
+            mock(job).fields.borrow_mut(),
+            core::slice::from_raw_parts(iv, index(u64::from(len))),
+        )
+    };
+    if !fields.api {
+        fields.iv[..iv.len()].copy_from_slice(iv);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_name_result(job: *mut c_void, taken_over: c_int) {
+    // SAFETY: the core only knows jobs that came from here.
+    let fields = unsafe { mock(job) }.fields.borrow();
+    assert_eq!(fields.taken_over, taken_over != 0);
+    if let (Some([_, dst]), true) = (&fields.buffers, fields.taken_over) {
+        dst.lost.set(true);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_complete(job: *mut c_void, error: c_int) {
+    // SAFETY: the core only knows jobs that came from here.
+    unsafe { mock(job) }.fields.borrow_mut().answers.push(error);
+}

@@ -1,0 +1,29 @@
+//! The glue for tests on the host: a small one, in memory, with the real one's contracts.
+//!
+//! Its state is the test thread's own. The module's statics are everybody's, so that tests that
+//! touch them hold [`serial`].
+
+mod buffers;
+mod compute;
+mod jobs;
+mod pages;
+mod requests;
+mod services;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use buffers::PoolBuffer;
+pub(crate) use compute::run;
+pub(crate) use jobs::{run_fallbacks, set_queue_limit};
+pub(crate) use pages::live_pages;
+pub(crate) use requests::{Request, Transform};
+pub(crate) use services::{
+    PRIORITIES, USER, advance, clock, on_log, set_capable, set_owner, set_user, user,
+};
+
+/// Held by tests that touch the module's statics (routing, who is attached, parameters).
+pub(crate) fn serial() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    // A test that failed leaves the statics as its clean-up left them.
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
