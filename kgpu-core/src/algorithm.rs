@@ -142,6 +142,9 @@ pub struct Algorithm {
     /// Expands a key for the CPU.
     #[cfg(feature = "cpu")]
     pub cpu: crate::cpu::ExpandFn,
+    /// Its kernels for a GPU; `None` where the CPU is all there is.
+    #[cfg(feature = "cpu")]
+    pub device: Option<&'static crate::device::Code>,
 }
 
 impl Algorithm {

@@ -4,7 +4,8 @@
 //!
 //! * [`abi`]: what lies in shared memory and crosses the ioctls. Types and validation, no logic.
 //! * [`cell`] and [`ring`]: how one side reads what the other may be rewriting, and the rings on top.
-//! * [`algorithm`], [`request`], [`tiling`], [`iv`]: the interface every algorithm implements.
+//! * [`algorithm`], [`request`], [`tiling`], [`iv`]: the interface every algorithm implements, and
+//!   [`device`]: its part for GPUs.
 //!
 //! [`runs`], [`slots`] and [`inflight`] are the submitting side's private books: what it must
 //! remember for itself because the other side is not trusted to remember it truthfully.
@@ -19,6 +20,7 @@ pub mod algorithm;
 pub mod cell;
 #[cfg(feature = "cpu")]
 pub mod cpu;
+pub mod device;
 pub mod hex;
 pub mod inflight;
 pub mod iv;

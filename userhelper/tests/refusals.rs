@@ -208,6 +208,7 @@ fn a_failing_algorithm_fails_its_requests_only() {
         name: "failing",
         driver: "failing-kgpu",
         cpu: expand,
+        device: None,
         ..*named("cbc(aes)")
     }));
     std::panic::set_hook(Box::new(|_| ()));

@@ -49,6 +49,8 @@ pub static ALGORITHMS: &[Algorithm] = &[Algorithm {
     launch,
     #[cfg(not(kgpu_kernel))]
     cpu: cpu::expand,
+    #[cfg(not(kgpu_kernel))]
+    device: None,
 }];
 
 /// Spreads a load over lanes.

@@ -49,6 +49,8 @@ pub static ALGORITHMS: &[Algorithm] = &[
         launch,
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ecb,
+        #[cfg(not(kgpu_kernel))]
+        device: None,
     },
     Algorithm {
         id: AlgorithmId(17),
@@ -64,6 +66,8 @@ pub static ALGORITHMS: &[Algorithm] = &[
         launch,
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::cbc,
+        #[cfg(not(kgpu_kernel))]
+        device: None,
     },
     Algorithm {
         id: AlgorithmId(18),
@@ -79,6 +83,8 @@ pub static ALGORITHMS: &[Algorithm] = &[
         launch,
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ctr,
+        #[cfg(not(kgpu_kernel))]
+        device: None,
     },
 ];
 

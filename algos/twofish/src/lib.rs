@@ -62,6 +62,8 @@ pub static ALGORITHMS: &[Algorithm] = &[
         launch,
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ecb,
+        #[cfg(not(kgpu_kernel))]
+        device: None,
     },
     Algorithm {
         id: AlgorithmId(33),
@@ -77,6 +79,8 @@ pub static ALGORITHMS: &[Algorithm] = &[
         launch,
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::cbc,
+        #[cfg(not(kgpu_kernel))]
+        device: None,
     },
     Algorithm {
         id: AlgorithmId(34),
@@ -92,6 +96,8 @@ pub static ALGORITHMS: &[Algorithm] = &[
         launch,
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ctr,
+        #[cfg(not(kgpu_kernel))]
+        device: None,
     },
     Algorithm {
         id: AlgorithmId(35),
@@ -107,6 +113,8 @@ pub static ALGORITHMS: &[Algorithm] = &[
         launch,
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::xts,
+        #[cfg(not(kgpu_kernel))]
+        device: None,
     },
 ];
 

@@ -1,0 +1,132 @@
+//! Cipher block chaining (SP 800-38A, 6.2): decryption block by block in parallel, encryption data unit
+//! by data unit.
+#![allow(unsafe_code)]
+
+use core::marker::PhantomData;
+
+use super::{plain, xor};
+use crate::counter::step;
+use crate::gpu::{load16, store16, thread, threads};
+use crate::item::{load_bytes, store_bytes};
+
+/// CBC decryption. Not in place: a block's neighbour is read by another warp.
+#[derive(Debug)]
+pub struct CbcDecrypt<C, const N: usize>(PhantomData<C>);
+
+/// CBC encryption: each thread takes `N` data units at a time.
+#[derive(Debug)]
+pub struct CbcEncrypt<C, const N: usize>(PhantomData<C>);
+
+plain!(CbcDecrypt, Cells, in_place: false, work => {
+    let cipher = C::new();
+    work.items(C::BLOCK, |item| {
+        item.cells::<N>(|at| {
+            let mut cells = item.load(at);
+            cipher.decrypt(&mut cells);
+            for (j, cell) in cells.iter_mut().enumerate() {
+                let index = at.cell(j);
+                let (unit, n) = item.unit_of(index);
+                let before = if n == 0 {
+                    let iv = item.iv(unit);
+                    if C::BLOCK == 8 { [0, 0, iv[0], iv[1]] } else { iv }
+                } else {
+                    item.load_before(index)
+                };
+                let before = if C::BLOCK == 8 {
+                    let own = item.load_cell(index);
+                    [before[2], before[3], own[0], own[1]]
+                } else {
+                    before
+                };
+                *cell = xor(*cell, before);
+            }
+            item.store(at, &cells);
+        });
+    });
+});
+
+/// A data unit at work: where it goes on, and how many blocks are left.
+#[derive(Clone, Copy)]
+struct Chain {
+    src: u64,
+    dst: u64,
+    left: u32,
+    last: [u32; 4],
+}
+
+plain!(CbcEncrypt, Units, in_place: true, work => {
+    // CAST: at most 8.
+    #[allow(clippy::cast_possible_truncation)]
+    let each = N as u32;
+    let cipher = C::new();
+    let block = u64::from(C::BLOCK);
+    // Neighbouring units go to neighbouring threads, so that few units occupy many threads.
+    let mut first = thread();
+    while first < work.span().items {
+        let mut chains = [Chain { src: 0, dst: 0, left: 0, last: [0; 4] }; N];
+        let mut most = 0;
+        for (j, chain) in (0u32..).zip(&mut chains) {
+            if let Some((tile, unit)) = work.unit(first + j * threads()) {
+                let offset = unit * tile.unit;
+                let left = tile.unit.min(tile.len - offset) / C::BLOCK;
+                *chain = Chain {
+                    src: tile.src + u64::from(offset),
+                    dst: tile.dst + u64::from(offset),
+                    left,
+                    last: step(tile.iv, C::BLOCK, tile.iv_step, unit),
+                };
+                most = most.max(left);
+            }
+        }
+        let mut done = 0;
+        while done < most {
+            let mut cells = [[0; 4]; N];
+            for (cell, chain) in cells.iter_mut().zip(&chains) {
+                if done < chain.left {
+                    // SAFETY: a block of the chain's unit, which is part of a tile.
+                    *cell = xor(unsafe { load_block(chain.src, C::BLOCK) }, chain.last);
+                }
+            }
+            cipher.encrypt(&mut cells);
+            for (cell, chain) in cells.iter().zip(&mut chains) {
+                if done < chain.left {
+                    // SAFETY: as above.
+                    unsafe { store_block(chain.dst, C::BLOCK, *cell) };
+                    chain.last = *cell;
+                    chain.src += block;
+                    chain.dst += block;
+                }
+            }
+            done += 1;
+        }
+        first += threads() * each;
+    }
+});
+
+/// A block at any address, zero-padded to a cell.
+///
+/// # Safety
+/// Its bytes must be readable.
+#[inline(always)]
+unsafe fn load_block(address: u64, block: u32) -> [u32; 4] {
+    if block == 16 && address & 15 == 0 {
+        // SAFETY: the caller's promise; aligned.
+        return unsafe { load16(address) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { load_bytes(address, block) }
+}
+
+/// Stores a block at any address.
+///
+/// # Safety
+/// Its bytes must be writable.
+#[inline(always)]
+unsafe fn store_block(address: u64, block: u32, cell: [u32; 4]) {
+    if block == 16 && address & 15 == 0 {
+        // SAFETY: the caller's promise; aligned.
+        return unsafe { store16(address, cell) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { store_bytes(address, block, cell) }
+}

@@ -1,0 +1,35 @@
+//! Electronic codebook (SP 800-38A, 6.1).
+
+use core::marker::PhantomData;
+
+use super::plain;
+
+/// ECB encryption.
+#[derive(Debug)]
+pub struct EcbEncrypt<C, const N: usize>(PhantomData<C>);
+
+/// ECB decryption.
+#[derive(Debug)]
+pub struct EcbDecrypt<C, const N: usize>(PhantomData<C>);
+
+plain!(EcbEncrypt, Cells, in_place: true, work => {
+    let cipher = C::new();
+    work.items(C::BLOCK, |item| {
+        item.cells::<N>(|at| {
+            let mut cells = item.load(at);
+            cipher.encrypt(&mut cells);
+            item.store(at, &cells);
+        });
+    });
+});
+
+plain!(EcbDecrypt, Cells, in_place: true, work => {
+    let cipher = C::new();
+    work.items(C::BLOCK, |item| {
+        item.cells::<N>(|at| {
+            let mut cells = item.load(at);
+            cipher.decrypt(&mut cells);
+            item.store(at, &cells);
+        });
+    });
+});

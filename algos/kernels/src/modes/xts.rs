@@ -1,0 +1,122 @@
+//! XTS (IEEE 1619-2007, SP 800-38E) over data units of whole blocks of 16 bytes.
+//!
+//! The preparation encrypts each data unit's IV under the second key, and brings it forward to the
+//! item's first cell where a unit is longer than an item; from there each cell's tweak is a few shifts
+//! away. The first key is in shared memory for the computation only, the second for the preparation.
+
+use core::marker::PhantomData;
+
+use kgpu_core::device::{Grain, ITEM_CELLS, Scratch};
+
+use super::xor;
+use crate::counter::step;
+use crate::gf128::{times_bits, times_power, times_small, times_word};
+use crate::gpu::{lane, thread, threads};
+use crate::{At, Cipher, Item, Kernel, Traits, Work};
+
+/// XTS encryption.
+#[derive(Debug)]
+pub struct XtsEncrypt<C, const N: usize>(PhantomData<C>);
+
+/// XTS decryption.
+#[derive(Debug)]
+pub struct XtsDecrypt<C, const N: usize>(PhantomData<C>);
+
+/// Fills the span's scratch cells with tweaks.
+#[inline(always)]
+fn prepare<C: Cipher<N>, const N: usize>(work: &Work) {
+    // CAST: at most 8.
+    #[allow(clippy::cast_possible_truncation)]
+    let each = N as u32;
+    let cipher = C::new();
+    let mut first = thread() * each;
+    while first < work.span().scratch_cells {
+        let mut cells = [[0; 4]; N];
+        for (j, cell) in (0u32..).zip(&mut cells) {
+            let (tile, index) = work.scratch_tile(first + j);
+            let unit = if tile.unit_items == 0 {
+                index
+            } else {
+                index.checked_div(tile.unit_items).unwrap_or(0)
+            };
+            *cell = step(tile.iv, C::BLOCK, tile.iv_step, unit);
+        }
+        cipher.encrypt(&mut cells);
+        for (j, cell) in (0u32..).zip(cells) {
+            // Looked up anew: keeping it over the encryption would cost registers.
+            let (tile, index) = work.scratch_tile(first + j);
+            let items = index.checked_rem(tile.unit_items).unwrap_or(0);
+            let before = tile.first_block + items * ITEM_CELLS;
+            work.set_scratch(first + j, times_power(cell, before));
+        }
+        first += threads() * each;
+    }
+}
+
+/// Adds the tweaks of a thread's cells.
+#[inline(always)]
+fn whiten<const N: usize>(item: &Item, at: At<N>, cells: &mut [[u32; 4]; N]) {
+    if item.one_unit() {
+        // The thread's cells are 32 apart: α^32 leads from one to the next.
+        let tweak = times_bits(item.scratch(0), lane());
+        let mut tweak = skip(tweak, at.cell(0) >> 5);
+        for (j, cell) in cells.iter_mut().enumerate() {
+            if j > 0 {
+                tweak = times_word(tweak);
+            }
+            *cell = xor(*cell, tweak);
+        }
+    } else {
+        for (j, cell) in cells.iter_mut().enumerate() {
+            let index = at.cell(j);
+            let (_, n) = item.unit_of(index);
+            *cell = xor(*cell, times_small(item.unit_scratch(index), n));
+        }
+    }
+}
+
+#[inline(always)]
+fn skip(tweak: [u32; 4], words: u32) -> [u32; 4] {
+    times_small(tweak, 32 * words)
+}
+
+macro_rules! xts {
+    ($name:ident, $crypt:ident) => {
+        impl<C: Cipher<N>, const N: usize> Traits for $name<C, N> {
+            const GRAIN: Grain = Grain::Cells;
+            const SCRATCH: Scratch = Scratch::Units;
+            const IN_PLACE: bool = true;
+        }
+
+        impl<C: Cipher<N>, const N: usize> Kernel for $name<C, N> {
+            const PREPARES: bool = true;
+
+            #[inline(always)]
+            fn load(work: &Work, preparing: bool) {
+                C::load(&work.schedule(C::KEY_WORDS, preparing));
+            }
+
+            #[inline(always)]
+            fn prepare(work: &Work) {
+                prepare::<C, N>(work);
+            }
+
+            #[inline(always)]
+            fn compute(work: &Work) {
+                let cipher = C::new();
+                work.items(C::BLOCK, |item| {
+                    item.cells::<N>(|at| {
+                        let mut cells = item.load(at);
+                        whiten(item, at, &mut cells);
+                        cipher.$crypt(&mut cells);
+                        whiten(item, at, &mut cells);
+                        item.store(at, &cells);
+                    });
+                });
+            }
+        }
+    };
+}
+
+xts!(XtsEncrypt, encrypt);
+xts!(XtsDecrypt, decrypt);
