@@ -36,6 +36,7 @@ const fn cipher(id: u16, mode: Mode, block_size: u16) -> Algorithm {
         launch: one_lane,
         #[cfg(feature = "cpu")]
         cpu: no_cpu,
+        #[cfg(feature = "cpu")]
         device: None,
     }
 }
