@@ -1,9 +1,10 @@
-//! The device module of kgpu: the code that runs on a GPU. **It holds no code yet.**
+//! The device module of kgpu: the kernels of every algorithm in the registry, as one PTX text for compute
+//! capability 7.5 and up, which the driver compiles for the device at hand.
 //!
-//! What belongs here, once there is a CUDA backend: the entry points that a launch of tiles calls
-//! on the device, built from the cipher crates under `algos/` into one PTX module, and the means to
-//! embed that module in the helper. What does not belong here: ciphers (they live in `algos/`), the
-//! tile format (`kgpu-core`), and everything that runs on the host (`userhelper`).
-//!
-//! Until then the helper computes on the CPU alone, and nothing depends on this crate.
+//! What belongs here: building and embedding the module. Kernels live with their ciphers under `algos/`,
+//! what they share in `algos/kernels`, and what launches them in `userhelper`.
 #![no_std]
+#![forbid(unsafe_code)]
+
+/// The module. ASCII, without a terminating zero.
+pub static MODULE: &str = include_str!(env!("KGPU_PTX"));

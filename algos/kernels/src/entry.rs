@@ -81,10 +81,13 @@ macro_rules! kernels {
     )*) => {$(
         #[cfg(target_arch = "nvptx64")]
         #[allow(unsafe_code)]
-        const _: () = {
+        mod $name {
+            use super::*;
+
             core::arch::global_asm!(concat!(
                 "// kgpu-launch ", stringify!($name), " ", $threads, " ", $blocks
             ));
+
             $(#[$meta])*
             ///
             /// # Safety
@@ -104,7 +107,7 @@ macro_rules! kernels {
                 };
                 $crate::gpu::grid(|| $crate::run::<$kernel>(launch));
             }
-        };
+        }
 
         #[cfg(not(target_arch = "nvptx64"))]
         $(#[$meta])*

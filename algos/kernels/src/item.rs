@@ -6,6 +6,7 @@ use kgpu_core::device::{CELL_BYTES, ITEM_BYTES, ITEM_CELLS};
 use crate::counter::step;
 use crate::gpu::{lane, load1, load16, store1, store16};
 use crate::launch::{TileView, Work};
+use crate::unroll::unroll;
 
 const CELL: u64 = CELL_BYTES as u64;
 
@@ -187,14 +188,12 @@ impl Item {
     pub fn load<const N: usize>(&self, at: At<N>) -> [[u32; 4]; N] {
         let mut cells = [[0; 4]; N];
         if self.whole {
-            for (j, cell) in cells.iter_mut().enumerate() {
+            unroll::<N>(|j| {
                 // SAFETY: a whole item has this cell.
-                *cell = unsafe { load16(self.src + u64::from(at.cell(j)) * CELL) };
-            }
+                cells[j] = unsafe { load16(self.src + u64::from(at.cell(j)) * CELL) };
+            });
         } else {
-            for (j, cell) in cells.iter_mut().enumerate() {
-                *cell = self.load_cell(at.cell(j));
-            }
+            unroll::<N>(|j| cells[j] = self.load_cell(at.cell(j)));
         }
         cells
     }
@@ -238,14 +237,12 @@ impl Item {
     #[inline(always)]
     pub fn store<const N: usize>(&self, at: At<N>, cells: &[[u32; 4]; N]) {
         if self.whole {
-            for (j, cell) in cells.iter().enumerate() {
+            unroll::<N>(|j| {
                 // SAFETY: a whole item has this cell.
-                unsafe { store16(self.dst + u64::from(at.cell(j)) * CELL, *cell) };
-            }
+                unsafe { store16(self.dst + u64::from(at.cell(j)) * CELL, cells[j]) };
+            });
         } else {
-            for (j, cell) in cells.iter().enumerate() {
-                self.store_cell(at.cell(j), *cell);
-            }
+            unroll::<N>(|j| self.store_cell(at.cell(j), cells[j]));
         }
     }
 
@@ -273,14 +270,15 @@ impl Item {
 #[inline(always)]
 pub(crate) unsafe fn load_bytes(address: u64, bytes: u32) -> [u32; 4] {
     let mut words = [0; 4];
-    for (i, word) in (0..4u32).zip(&mut words) {
-        for b in 0..4 {
-            if 4 * i + b < bytes {
+    unroll::<4>(|i| {
+        unroll::<4>(|b| {
+            let (at, shift) = place(i, b);
+            if at < bytes {
                 // SAFETY: the caller's promise.
-                *word |= unsafe { load1(address + u64::from(4 * i + b)) } << (8 * b);
+                words[i] |= unsafe { load1(address + u64::from(at)) } << shift;
             }
-        }
-    }
+        });
+    });
     words
 }
 
@@ -290,12 +288,22 @@ pub(crate) unsafe fn load_bytes(address: u64, bytes: u32) -> [u32; 4] {
 /// They must be writable.
 #[inline(always)]
 pub(crate) unsafe fn store_bytes(address: u64, bytes: u32, words: [u32; 4]) {
-    for (i, word) in (0..4u32).zip(words) {
-        for b in 0..4 {
-            if 4 * i + b < bytes {
+    unroll::<4>(|i| {
+        unroll::<4>(|b| {
+            let (at, shift) = place(i, b);
+            if at < bytes {
                 // SAFETY: the caller's promise.
-                unsafe { store1(address + u64::from(4 * i + b), word >> (8 * b)) }
+                unsafe { store1(address + u64::from(at), words[i] >> shift) }
             }
-        }
-    }
+        });
+    });
+}
+
+/// Where the `b`th byte of the `i`th word of a cell is: its number in the cell, its shift in the word.
+#[inline(always)]
+const fn place(i: usize, b: usize) -> (u32, u32) {
+    // CAST: both are below 4.
+    #[allow(clippy::cast_possible_truncation)]
+    let (i, b) = (i as u32, b as u32);
+    (4 * i + b, 8 * b)
 }

@@ -47,6 +47,7 @@ pub mod gpu;
 mod item;
 mod launch;
 mod modes;
+mod unroll;
 
 pub use cipher::Cipher;
 pub use counter::step;
@@ -54,6 +55,7 @@ pub use entry::{Kernel, Traits, run};
 pub use item::{At, Item};
 pub use launch::{Launch, Schedule, Work};
 pub use modes::{CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecrypt, XtsEncrypt};
+pub use unroll::unroll;
 
 #[doc(hidden)]
 pub use kgpu_core;

@@ -8,6 +8,7 @@ use super::{plain, xor};
 use crate::counter::step;
 use crate::gpu::{load16, store16, thread, threads};
 use crate::item::{load_bytes, store_bytes};
+use crate::unroll;
 
 /// CBC decryption. Not in place: a block's neighbour is read by another warp.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ plain!(CbcDecrypt, Cells, in_place: false, work => {
         item.cells::<N>(|at| {
             let mut cells = item.load(at);
             cipher.decrypt(&mut cells);
-            for (j, cell) in cells.iter_mut().enumerate() {
+            unroll::<N>(|j| {
                 let index = at.cell(j);
                 let (unit, n) = item.unit_of(index);
                 let before = if n == 0 {
@@ -38,8 +39,8 @@ plain!(CbcDecrypt, Cells, in_place: false, work => {
                 } else {
                     before
                 };
-                *cell = xor(*cell, before);
-            }
+                cells[j] = xor(cells[j], before);
+            });
             item.store(at, &cells);
         });
     });
@@ -55,9 +56,7 @@ struct Chain {
 }
 
 plain!(CbcEncrypt, Units, in_place: true, work => {
-    // CAST: at most 8.
-    #[allow(clippy::cast_possible_truncation)]
-    let each = N as u32;
+    let each = number(N);
     let cipher = C::new();
     let block = u64::from(C::BLOCK);
     // Neighbouring units go to neighbouring threads, so that few units occupy many threads.
@@ -65,11 +64,11 @@ plain!(CbcEncrypt, Units, in_place: true, work => {
     while first < work.span().items {
         let mut chains = [Chain { src: 0, dst: 0, left: 0, last: [0; 4] }; N];
         let mut most = 0;
-        for (j, chain) in (0u32..).zip(&mut chains) {
-            if let Some((tile, unit)) = work.unit(first + j * threads()) {
+        unroll::<N>(|j| {
+            if let Some((tile, unit)) = work.unit(first + number(j) * threads()) {
                 let offset = unit * tile.unit;
                 let left = tile.unit.min(tile.len - offset) / C::BLOCK;
-                *chain = Chain {
+                chains[j] = Chain {
                     src: tile.src + u64::from(offset),
                     dst: tile.dst + u64::from(offset),
                     left,
@@ -77,31 +76,40 @@ plain!(CbcEncrypt, Units, in_place: true, work => {
                 };
                 most = most.max(left);
             }
-        }
+        });
         let mut done = 0;
         while done < most {
             let mut cells = [[0; 4]; N];
-            for (cell, chain) in cells.iter_mut().zip(&chains) {
+            unroll::<N>(|j| {
+                let chain = &chains[j];
                 if done < chain.left {
                     // SAFETY: a block of the chain's unit, which is part of a tile.
-                    *cell = xor(unsafe { load_block(chain.src, C::BLOCK) }, chain.last);
+                    cells[j] = xor(unsafe { load_block(chain.src, C::BLOCK) }, chain.last);
                 }
-            }
+            });
             cipher.encrypt(&mut cells);
-            for (cell, chain) in cells.iter().zip(&mut chains) {
+            unroll::<N>(|j| {
+                let chain = &mut chains[j];
                 if done < chain.left {
                     // SAFETY: as above.
-                    unsafe { store_block(chain.dst, C::BLOCK, *cell) };
-                    chain.last = *cell;
+                    unsafe { store_block(chain.dst, C::BLOCK, cells[j]) };
+                    chain.last = cells[j];
                     chain.src += block;
                     chain.dst += block;
                 }
-            }
+            });
             done += 1;
         }
         first += threads() * each;
     }
 });
+
+/// A number of chains, at most 8.
+#[allow(clippy::cast_possible_truncation)]
+#[inline(always)]
+const fn number(j: usize) -> u32 {
+    j as u32
+}
 
 /// A block at any address, zero-padded to a cell.
 ///

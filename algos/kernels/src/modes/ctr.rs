@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use super::{plain, xor};
 use crate::counter::{be64_pair, be128};
+use crate::unroll;
 
 /// CTR; both directions are the same.
 #[derive(Debug)]
@@ -14,20 +15,18 @@ plain!(Ctr, Cells, in_place: true, work => {
     work.items(C::BLOCK, |item| {
         item.cells::<N>(|at| {
             let mut cells = [[0; 4]; N];
-            for (j, cell) in cells.iter_mut().enumerate() {
+            unroll::<N>(|j| {
                 let (unit, n) = item.unit_of(at.cell(j));
                 let iv = item.iv(unit);
-                *cell = if C::BLOCK == 8 {
+                cells[j] = if C::BLOCK == 8 {
                     be64_pair(iv, n.wrapping_mul(2))
                 } else {
                     be128(iv, n)
                 };
-            }
+            });
             let data = item.load(at);
             cipher.encrypt(&mut cells);
-            for (cell, data) in cells.iter_mut().zip(data) {
-                *cell = xor(*cell, data);
-            }
+            unroll::<N>(|j| cells[j] = xor(cells[j], data[j]));
             item.store(at, &cells);
         });
     });

@@ -12,7 +12,7 @@ use super::xor;
 use crate::counter::step;
 use crate::gf128::{times_bits, times_power, times_small, times_word};
 use crate::gpu::{lane, thread, threads};
-use crate::{At, Cipher, Item, Kernel, Traits, Work};
+use crate::{At, Cipher, Item, Kernel, Traits, Work, unroll};
 
 /// XTS encryption.
 #[derive(Debug)]
@@ -22,34 +22,51 @@ pub struct XtsEncrypt<C, const N: usize>(PhantomData<C>);
 #[derive(Debug)]
 pub struct XtsDecrypt<C, const N: usize>(PhantomData<C>);
 
+/// A number of cells, at most 8.
+#[allow(clippy::cast_possible_truncation)]
+#[inline(always)]
+const fn number(j: usize) -> u32 {
+    j as u32
+}
+
 /// Fills the span's scratch cells with tweaks.
 #[inline(always)]
 fn prepare<C: Cipher<N>, const N: usize>(work: &Work) {
-    // CAST: at most 8.
-    #[allow(clippy::cast_possible_truncation)]
-    let each = N as u32;
+    let each = number(N);
     let cipher = C::new();
     let mut first = thread() * each;
     while first < work.span().scratch_cells {
         let mut cells = [[0; 4]; N];
-        for (j, cell) in (0u32..).zip(&mut cells) {
-            let (tile, index) = work.scratch_tile(first + j);
+        unroll::<N>(|j| {
+            let (tile, index) = work.scratch_tile(first + number(j));
             let unit = if tile.unit_items == 0 {
                 index
             } else {
                 index.checked_div(tile.unit_items).unwrap_or(0)
             };
-            *cell = step(tile.iv, C::BLOCK, tile.iv_step, unit);
-        }
+            cells[j] = step(tile.iv, C::BLOCK, tile.iv_step, unit);
+        });
         cipher.encrypt(&mut cells);
-        for (j, cell) in (0u32..).zip(cells) {
-            // Looked up anew: keeping it over the encryption would cost registers.
-            let (tile, index) = work.scratch_tile(first + j);
-            let items = index.checked_rem(tile.unit_items).unwrap_or(0);
-            let before = tile.first_block + items * ITEM_CELLS;
-            work.set_scratch(first + j, times_power(cell, before));
+        unroll::<N>(|j| work.set_scratch(first + number(j), cells[j]));
+        // One by one: written out, this would take more registers than the whole cipher.
+        let mut index = first;
+        while index < first + each {
+            forward(work, index);
+            index += 1;
         }
         first += threads() * each;
+    }
+}
+
+/// Brings a tweak forward from its data unit's start to its item's.
+#[inline(always)]
+fn forward(work: &Work, index: u32) {
+    let (tile, cell) = work.scratch_tile(index);
+    let items = cell.checked_rem(tile.unit_items).unwrap_or(0);
+    let before = tile.first_block + items * ITEM_CELLS;
+    if before > 0 && index < work.span().scratch_cells {
+        let tweak = work.scratch(work.span().scratch + index);
+        work.set_scratch(index, times_power(tweak, before));
     }
 }
 
@@ -60,18 +77,18 @@ fn whiten<const N: usize>(item: &Item, at: At<N>, cells: &mut [[u32; 4]; N]) {
         // The thread's cells are 32 apart: α^32 leads from one to the next.
         let tweak = times_bits(item.scratch(0), lane());
         let mut tweak = skip(tweak, at.cell(0) >> 5);
-        for (j, cell) in cells.iter_mut().enumerate() {
+        unroll::<N>(|j| {
             if j > 0 {
                 tweak = times_word(tweak);
             }
-            *cell = xor(*cell, tweak);
-        }
+            cells[j] = xor(cells[j], tweak);
+        });
     } else {
-        for (j, cell) in cells.iter_mut().enumerate() {
+        unroll::<N>(|j| {
             let index = at.cell(j);
             let (_, n) = item.unit_of(index);
-            *cell = xor(*cell, times_small(item.unit_scratch(index), n));
-        }
+            cells[j] = xor(cells[j], times_small(item.unit_scratch(index), n));
+        });
     }
 }
 
