@@ -10,6 +10,7 @@ mod images;
 mod kmod;
 mod packages;
 mod paths;
+mod ptx;
 mod setup;
 mod shell;
 mod tally;
@@ -45,6 +46,8 @@ enum Task {
         #[arg(long, value_enum, default_value_t = KernelChoice::All)]
         kernel: KernelChoice,
     },
+    /// Assemble the device module for each generation of GPUs; no stack frame, no spill, nothing unresolved
+    Ptx,
     /// Boot a stock kernel under QEMU software emulation and run one guest suite
     Vm(vm::Options),
     /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
@@ -74,6 +77,13 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
                 let built = kmod::build(&paths, &image)?;
                 println!("modules for {}: {}", image.version, built.dir.display());
             }
+        }
+        Task::Ptx => {
+            packages::ensure()?;
+            println!(
+                "{} kernels, none with a stack frame or a spill",
+                ptx::check(&paths)?
+            );
         }
         Task::Vm(options) => return vm::command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),

@@ -58,6 +58,14 @@ const STEPS: &[Step] = &[
         run: lints::header,
     },
     Step {
+        name: "ptx",
+        what: "the device module, assembled for every generation of GPUs",
+        run: |paths, tally| {
+            tally.pass(crate::ptx::check(paths)?);
+            Ok(())
+        },
+    },
+    Step {
         name: "loom",
         what: "all interleavings of the ring's model",
         run: cargo_tests::loom,

@@ -1,0 +1,5 @@
+//! Prints the device module, for assemblers and readers.
+
+fn main() {
+    print!("{}", kgpu_ptx::MODULE);
+}
