@@ -53,7 +53,7 @@ struct Choices {
 const KEY_BYTES: usize = kgpu_core::abi::KEY_BYTES_MAX;
 
 /// IVs: any, and those whose counters, of whatever width and order, are about to carry.
-fn ivs() -> impl Strategy<Value = [u8; IV_BYTES_MAX]> {
+pub fn ivs() -> impl Strategy<Value = [u8; IV_BYTES_MAX]> {
     let low = 0xf0..=0xffu8;
     prop_oneof![
         any::<[u8; IV_BYTES_MAX]>(),

@@ -6,10 +6,12 @@
 //! * [`known`]: known answers and vectors against the CPU path.
 //! * [`mod@reference`]: the modes once more, straight from their standards, block by block.
 //! * [`cases`]: random requests for property tests.
-#![forbid(unsafe_code)]
+//! * [`host_kernels`]: batches of them on the host compilation of the GPU kernels.
+#![deny(unsafe_code)]
 
 pub mod cases;
 pub mod failure;
+pub mod host_kernels;
 pub mod known;
 pub mod pool;
 pub mod reference;
