@@ -20,6 +20,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dwarves", "pahole, which Kbuild asks for"),
     ("kmod", "depmod and modprobe for the guest's module tree"),
     ("xz-utils", "the 6.12 kernel's modules are compressed"),
+    ("libgcrypt20", "peer that the ciphers are compared with"),
+    ("libssl3", "peer that the ciphers are compared with"),
     ("rustc-web", "compiler of the module's Rust core"),
     ("rust-web-src", "core and alloc built for the kernel target"),
     ("qemu-system-x86", "virtual machines"),
