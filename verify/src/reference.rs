@@ -21,6 +21,9 @@ pub fn ecb_of(algorithm: &Algorithm, all: &[&'static Algorithm]) -> Option<&'sta
     })
 }
 
+/// A block, of which the first bytes are used.
+type Bytes = [u8; IV_BYTES_MAX];
+
 /// A cipher under a key, one block at a time.
 struct Block(Box<dyn CpuKey>);
 
@@ -31,8 +34,7 @@ impl Block {
     }
 
     /// `op` of one block.
-    fn apply(&self, op: Op, block: &[u8]) -> Result<Vec<u8>, Failure> {
-        let mut block = block.to_vec();
+    fn apply(&self, op: Op, block: &mut [u8]) -> Result<(), Failure> {
         let work = Work {
             op,
             data_unit_size: u32::try_from(block.len()).unwrap_or(1),
@@ -40,8 +42,7 @@ impl Block {
             iv: [0; IV_BYTES_MAX],
             first_block: 0,
         };
-        self.0.run(&work, Data::InPlace(&mut block))?;
-        Ok(block)
+        Ok(self.0.run(&work, Data::InPlace(block))?)
     }
 }
 
@@ -57,41 +58,51 @@ pub fn compute(
     shape: &Shape,
     input: &[u8],
 ) -> Result<Vec<u8>, Failure> {
+    let halves = key.split_at(key.len() / 2);
+    let (data_key, tweak_key) = match algorithm.mode {
+        Mode::Xts => (halves.0, Some(halves.1)),
+        _ => (key, None),
+    };
+    let cipher = Block::new(ecb, data_key)?;
+    let tweaks = tweak_key.map(|key| Block::new(ecb, key)).transpose()?;
+    let size = usize::from(algorithm.block_size);
+    let mut out = input.to_vec();
     let unit = num::index(u64::from(shape.data_unit_size));
-    let mut out = Vec::with_capacity(input.len());
-    for (number, data) in (0..).zip(input.chunks(unit)) {
-        let iv = step(&shape.iv, algorithm.iv_size(), shape.iv_step, number);
-        let size = usize::from(algorithm.block_size);
-        let unit = match algorithm.mode {
-            Mode::Ecb => by_block(data, size, |block| {
-                Block::new(ecb, key)?.apply(shape.op, block)
-            })?,
-            Mode::Cbc => cbc(&Block::new(ecb, key)?, shape.op, &iv, data)?,
-            Mode::Ctr => ctr(&Block::new(ecb, key)?, &iv, data)?,
-            Mode::Xts => xts(ecb, key, shape.op, &iv, data)?,
-            Mode::Digest => {
+    let ivs = ivs(&shape.iv, algorithm.iv_size(), shape.iv_step);
+    for (iv, data) in ivs.zip(out.chunks_mut(unit)) {
+        match (algorithm.mode, &tweaks) {
+            (Mode::Ecb, _) => {
+                for block in data.chunks_mut(size) {
+                    cipher.apply(shape.op, block)?;
+                }
+            }
+            (Mode::Cbc, _) => cbc(&cipher, size, shape.op, iv, data)?,
+            (Mode::Ctr, _) => ctr(&cipher, size, iv, data)?,
+            (Mode::Xts, Some(tweaks)) => xts(&cipher, tweaks, shape.op, iv, data)?,
+            (Mode::Xts, None) | (Mode::Digest, _) => {
                 let why = format!("{} is no cipher", algorithm.name);
                 return Err(Failure::Impossible(why));
             }
-        };
-        out.extend(unit);
+        }
     }
     Ok(out)
 }
 
-/// The IV of a unit, by counting up byte by byte.
-fn step(iv: &[u8; IV_BYTES_MAX], size: usize, step: IvStep, units: u64) -> Vec<u8> {
-    let mut iv: Vec<u8> = iv.iter().copied().take(size).collect();
-    for _ in 0..units {
+/// The IVs of a request's units, without end, by counting up byte by byte.
+pub(crate) fn ivs(first: &Bytes, size: usize, step: IvStep) -> impl Iterator<Item = Bytes> {
+    let mut next = *first;
+    std::iter::repeat_with(move || {
+        let iv = next;
+        let bytes = next.iter_mut().take(size);
         match step {
             IvStep::None => {}
-            IvStep::Le64 => count(iv.iter_mut().take(8)),
-            IvStep::Be64 => count(iv.iter_mut().rev().take(8)),
-            IvStep::Le128 => count(iv.iter_mut()),
-            IvStep::Be128 => count(iv.iter_mut().rev()),
+            IvStep::Le64 => count(bytes.take(8)),
+            IvStep::Be64 => count(bytes.rev().take(8)),
+            IvStep::Le128 => count(bytes),
+            IvStep::Be128 => count(bytes.rev()),
         }
-    }
-    iv
+        iv
+    })
 }
 
 /// Adds one to a number whose bytes come lowest first.
@@ -104,65 +115,63 @@ fn count<'a>(bytes: impl Iterator<Item = &'a mut u8>) {
     }
 }
 
-/// `a` XOR `b`, as long as the shorter.
-fn xor(a: &[u8], b: &[u8]) -> Vec<u8> {
-    a.iter().zip(b).map(|(a, b)| a ^ b).collect()
-}
-
-/// Each block through a function.
-fn by_block(
-    data: &[u8],
-    size: usize,
-    mut f: impl FnMut(&[u8]) -> Result<Vec<u8>, Failure>,
-) -> Result<Vec<u8>, Failure> {
-    let mut out = Vec::with_capacity(data.len());
-    for block in data.chunks(size) {
-        out.extend(f(block)?);
+/// `a` becomes `a` XOR `b`, as long as the shorter.
+fn xor(a: &mut [u8], b: &[u8]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a ^= b;
     }
-    Ok(out)
 }
 
 /// SP 800-38A, 6.2.
-fn cbc(cipher: &Block, op: Op, iv: &[u8], data: &[u8]) -> Result<Vec<u8>, Failure> {
-    let mut last = iv.to_vec();
-    by_block(data, iv.len(), |block| {
+fn cbc(cipher: &Block, size: usize, op: Op, iv: Bytes, data: &mut [u8]) -> Result<(), Failure> {
+    let mut last = iv;
+    for block in data.chunks_mut(size) {
+        let mut own = [0; IV_BYTES_MAX];
         if op == Op::Encrypt {
-            last = cipher.apply(op, &xor(block, &last))?;
-            Ok(last.clone())
+            xor(block, &last);
+            cipher.apply(op, block)?;
+            own.iter_mut()
+                .zip(&*block)
+                .for_each(|(to, from)| *to = *from);
         } else {
-            let out = xor(&cipher.apply(op, block)?, &last);
-            last = block.to_vec();
-            Ok(out)
+            own.iter_mut()
+                .zip(&*block)
+                .for_each(|(to, from)| *to = *from);
+            cipher.apply(op, block)?;
+            xor(block, &last);
         }
-    })
+        last = own;
+    }
+    Ok(())
 }
 
 /// SP 800-38A, 6.5, the counter being the whole block.
-fn ctr(cipher: &Block, iv: &[u8], data: &[u8]) -> Result<Vec<u8>, Failure> {
-    let mut counter = iv.to_vec();
-    by_block(data, iv.len(), |block| {
-        let stream = cipher.apply(Op::Encrypt, &counter)?;
-        count(counter.iter_mut().rev());
-        Ok(xor(block, &stream))
-    })
+fn ctr(cipher: &Block, size: usize, iv: Bytes, data: &mut [u8]) -> Result<(), Failure> {
+    let mut counter = iv;
+    for block in data.chunks_mut(size) {
+        let mut stream = counter;
+        cipher.apply(Op::Encrypt, stream.get_mut(..size).unwrap_or_default())?;
+        count(counter.iter_mut().take(size).rev());
+        xor(block, &stream);
+    }
+    Ok(())
 }
 
 /// IEEE 1619-2007, 5.3 and 5.4, the multiplication by alpha as 5.2 has it: byte by byte.
-fn xts(ecb: &Algorithm, key: &[u8], op: Op, iv: &[u8], data: &[u8]) -> Result<Vec<u8>, Failure> {
-    let (key1, key2) = key.split_at(key.len() / 2);
-    let cipher = Block::new(ecb, key1)?;
-    let mut tweak = Block::new(ecb, key2)?.apply(Op::Encrypt, iv)?;
-    by_block(data, iv.len(), |block| {
-        let out = xor(&cipher.apply(op, &xor(block, &tweak))?, &tweak);
+fn xts(cipher: &Block, tweaks: &Block, op: Op, iv: Bytes, data: &mut [u8]) -> Result<(), Failure> {
+    let mut tweak = iv;
+    tweaks.apply(Op::Encrypt, &mut tweak)?;
+    for block in data.chunks_mut(IV_BYTES_MAX) {
+        xor(block, &tweak);
+        cipher.apply(op, block)?;
+        xor(block, &tweak);
         let mut carry = 0;
         for byte in &mut tweak {
             let high = *byte >> 7;
             *byte = *byte << 1 | carry;
             carry = high;
         }
-        if let Some(first) = tweak.first_mut() {
-            *first ^= 0x87 * carry;
-        }
-        Ok(out)
-    })
+        tweak[0] ^= 0x87 * carry;
+    }
+    Ok(())
 }

@@ -26,6 +26,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ),
     ("rust-web-src", "core and alloc built for their targets"),
     ("python3-pip", "fetches the GPU's assembler"),
+    ("libgcrypt20", "peer that the ciphers are compared with"),
+    ("libssl3", "peer that the ciphers are compared with"),
     ("qemu-system-x86", "virtual machines"),
     ("busybox-static", "the guest's small tools"),
     ("dash", "the guest's shell"),

@@ -53,6 +53,14 @@ pub const fn all() -> &'static [&'static Algorithm] {
     &ALL
 }
 
+/// The published vectors of every algorithm: the files in the crates' `tests/data`, whose format
+/// `kgpu-verify` reads. They go with the program, so that a user can run them on his own machine.
+#[cfg(not(kgpu_kernel))]
+#[must_use]
+pub const fn vectors() -> &'static [&'static str] {
+    include!(concat!(env!("OUT_DIR"), "/vectors.rs"))
+}
+
 /// The algorithm of a stable number.
 #[must_use]
 pub fn by_id(id: AlgorithmId) -> Option<&'static Algorithm> {

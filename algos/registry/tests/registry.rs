@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 use std::fs;
 
-use kgpu_algos::{COUNT, all, by_id, by_name};
+use kgpu_algos::{COUNT, all, by_id, by_name, vectors};
 use kgpu_core::abi::{AlgorithmId, KEY_BYTES_MAX};
 use kgpu_core::algorithm::{Fallback, IV_BYTES_MAX, Load, Mode, Output};
 use kgpu_verify::known::check_known_answers;
-use kgpu_verify::vectors::Vector;
+use kgpu_verify::vectors::{Vector, parse};
 
 /// The golden lists, one in each cipher's folder, by rising id.
 fn listed() -> Vec<(u16, String)> {
@@ -41,6 +41,30 @@ fn ids_and_names_are_those_of_the_lists() {
         registered,
         listed(),
         "each cipher's ids.txt: add lines, never change any"
+    );
+}
+
+/// Every algorithm's folder brings published vectors, and the program carries them.
+#[test]
+fn vectors_are_carried() {
+    let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap();
+    let files =
+        files.filter_map(|folder| fs::read_dir(folder.unwrap().path().join("tests/data")).ok());
+    assert_eq!(vectors().len(), files.flatten().count());
+    let found: Vec<Vector> = vectors()
+        .iter()
+        .flat_map(|file| parse(file).unwrap())
+        .collect();
+    for algorithm in all() {
+        let own = found
+            .iter()
+            .any(|vector| vector.algorithm == algorithm.name);
+        assert!(own, "{}: no vector in tests/data", algorithm.name);
+    }
+    assert!(
+        found
+            .iter()
+            .all(|vector| by_name(&vector.algorithm).is_some())
     );
 }
 
