@@ -111,11 +111,16 @@ EXPORT_SYMBOL_GPL(kgpu_tfm_free);
 int kgpu_tfm_set_key(struct kgpu_tfm *tfm, const u8 *key, unsigned int len)
 {
 	int err = tfm->skcipher ? crypto_skcipher_setkey(tfm->skcipher, key, len) : -EINVAL;
-	int told;
 
-	/* A refusal must leave both without a key, not with two different ones. */
-	told = kgpu_rust_tfm_set_key(tfm->core, err ? (const u8 *)"" : key, err ? 0 : len);
-	return err ?: told;
+	/*
+	 * A refusal must leave both without a key, not with two different ones. (An empty key will
+	 * not do: some ciphers have it.)
+	 */
+	if (err) {
+		kgpu_rust_tfm_clear_key(tfm->core);
+		return err;
+	}
+	return kgpu_rust_tfm_set_key(tfm->core, key, len);
 }
 EXPORT_SYMBOL_GPL(kgpu_tfm_set_key);
 

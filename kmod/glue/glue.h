@@ -100,6 +100,7 @@ int kgpu_rust_find(const char *name, size_t len, u16 id);
 int kgpu_rust_tfm_new(u32 index, struct kgpu_tfm_core **out);
 void kgpu_rust_tfm_free(struct kgpu_tfm_core *tfm);
 int kgpu_rust_tfm_set_key(const struct kgpu_tfm_core *tfm, const u8 *key, size_t len);
+void kgpu_rust_tfm_clear_key(const struct kgpu_tfm_core *tfm);
 int kgpu_rust_skcipher(const struct kgpu_tfm_core *tfm, struct kgpu_job *job, int decrypt, u32 len,
 		       const u8 *iv);
 s64 kgpu_rust_check(const struct kgpu_tfm_core *tfm, const struct kgpu_description *request);

@@ -120,5 +120,6 @@ fn main() {
     }
     peer::<Aes128>("aes-128", wanted);
     peer::<Aes256>("aes-256", wanted);
+    peer::<serpent::Serpent>("serpent", wanted);
     peer::<twofish::Twofish>("twofish", wanted);
 }

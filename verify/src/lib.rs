@@ -6,15 +6,11 @@
 //! * [`known`]: known answers and vectors against the CPU path.
 //! * [`mod@reference`]: the modes once more, straight from their standards, block by block.
 //! * [`cases`]: random requests for property tests.
-<<<<<<< HEAD
 //! * [`host_kernels`]: batches of them on the host compilation of the GPU kernels.
-#![deny(unsafe_code)]
-=======
 //! * [`matrix`]: every algorithm against every [`suite`] on one backend, from [`random`] requests and
 //!   vectors to a [`report`]. A backend is a [`runner`]; [`launch`] makes one of whatever computes
 //!   tiles over a pool.
-#![forbid(unsafe_code)]
->>>>>>> h-verify
+#![deny(unsafe_code)]
 
 pub mod arena;
 #[cfg(feature = "proptest")]

@@ -8,9 +8,11 @@
 mod arena;
 mod batch;
 mod launch;
+#[cfg(feature = "proptest")]
 mod random;
 
 pub use batch::{Batch, Request};
+#[cfg(feature = "proptest")]
 pub use random::batches;
 
 use kgpu_core::abi::Op;

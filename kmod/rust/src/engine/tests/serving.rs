@@ -266,6 +266,34 @@ fn a_key_leaves_the_region_when_it_is_changed_or_freed() {
     request.finish();
 }
 
+/// The crypto API's self-tests set one; and a refused key is no key, which an empty one would be.
+#[test]
+fn an_empty_key_is_a_key_where_the_cipher_has_it() {
+    let mut world = World::live();
+    let mut empty = 0;
+    for algorithm in kgpu_algos::all().iter().filter(|a| a.has_key()) {
+        let (name, has) = (algorithm.name, algorithm.key_sizes.contains(0));
+        let tfm = Transform::new(name, &[]);
+        assert_eq!(tfm.core().key_id(), 0, "{name}: no key yet");
+        assert_eq!(tfm.set_key(&[]) == 0, has, "{name}");
+        assert_eq!(tfm.core().key_id() != 0, has, "{name}");
+        if has {
+            let request = Request::cipher(&tfm, Op::Encrypt, &bytes(4096, 1), IV);
+            request.submit();
+            world.settle();
+            request.finish();
+            request.assert_right();
+            empty += 1;
+        }
+        let longest = bytes(usize::from(algorithm.key_sizes.max), 2);
+        assert_eq!(tfm.set_key(&longest), 0, "{name}");
+        assert_ne!(tfm.core().key_id(), 0, "{name}");
+        tfm.clear_key();
+        assert_eq!(tfm.core().key_id(), 0, "{name}: none at all");
+    }
+    assert!(empty > 0, "no cipher has an empty key");
+}
+
 #[test]
 fn the_engine_rests_and_asks_for_a_kick() {
     let mut world = World::live();

@@ -14,8 +14,8 @@ use super::compute::compute;
 use super::jobs::{Fields, MockJob};
 use crate::errno::Errno;
 use crate::ffi::exports::{
-    GlueRequest, kgpu_rust_check, kgpu_rust_skcipher, kgpu_rust_submit, kgpu_rust_tfm_free,
-    kgpu_rust_tfm_new, kgpu_rust_tfm_set_key,
+    GlueRequest, kgpu_rust_check, kgpu_rust_skcipher, kgpu_rust_submit, kgpu_rust_tfm_clear_key,
+    kgpu_rust_tfm_free, kgpu_rust_tfm_new, kgpu_rust_tfm_set_key,
 };
 use crate::tfm::Tfm;
 
@@ -52,6 +52,12 @@ impl Transform {
         *self.key.borrow_mut() = key.to_vec();
         // SAFETY: the transform lives as long as `self`; the key is readable.
         unsafe { kgpu_rust_tfm_set_key(self.core, key.as_ptr(), key.len()) }
+    }
+
+    /// What the glue does when the fallback refuses a key.
+    pub(crate) fn clear_key(&self) {
+        // SAFETY: the transform lives as long as `self`.
+        unsafe { kgpu_rust_tfm_clear_key(self.core) };
     }
 
     /// Its core.
