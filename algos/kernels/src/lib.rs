@@ -49,3 +49,14 @@ mod launch;
 mod modes;
 pub mod tables;
 mod unroll;
+
+pub use cipher::Cipher;
+pub use counter::step;
+pub use entry::{Kernel, Traits, run};
+pub use item::{At, Item};
+pub use launch::{Launch, Schedule, Work};
+pub use modes::{CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecrypt, XtsEncrypt};
+pub use unroll::unroll;
+
+#[doc(hidden)]
+pub use kgpu_core;
