@@ -1,5 +1,11 @@
 //! What the guest consists of: the lists to extend when a suite needs another program or kernel module.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
 /// Programs of this machine, copied with their shared libraries.
 pub const PROGRAMS: &[&str] = &[
     "/usr/bin/dash",
@@ -35,7 +41,7 @@ pub const WORKSPACE_PROGRAMS: &[(&str, &str)] =
 /// Names under which the guest finds kmod(8): the real one, as the kernel's module loading relies on its rules.
 pub const KMOD_NAMES: &[&str] = &["modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod"];
 
-/// Kernel modules, which come with those they depend on.
+/// Kernel modules, which come with those they depend on. No cipher is among them.
 pub const MODULES: &[&str] = &[
     // Block devices, file systems and the users of ciphers.
     "loop",
@@ -49,25 +55,54 @@ pub const MODULES: &[&str] = &[
     "algif_hash",
     "af_alg",
     "crypto_user",
-    // Cipher modes and helpers.
+    // What the ciphers' stock drivers rest on. The drivers themselves are those of the algorithms'
+    // names: see `stock_drivers`.
     "cryptd",
     "crypto_simd",
-    "xts",
-    "ecb",
-    "cbc",
-    "ctr",
     "essiv",
     "libcrc32c",
-    "crc32c_generic",
-    "crc32c_intel",
-    // The ciphers' stock drivers.
-    "aesni_intel",
-    "twofish_generic",
-    "twofish_common",
-    "twofish_x86_64",
-    "twofish_x86_64_3way",
-    "twofish_avx_x86_64",
-    "blowfish_generic",
-    "blowfish_common",
-    "blowfish_x86_64",
 ];
+
+/// The names under which the kernel loads the stock drivers of every algorithm, `crypto-xts` and
+/// `crypto-NAME` for `xts(NAME)`: from the lists of ids in the algorithms' folders.
+pub fn stock_drivers(algos: &Path) -> Result<BTreeSet<String>> {
+    let mut aliases = BTreeSet::new();
+    for folder in fs::read_dir(algos).with_context(|| format!("cannot list {}", algos.display()))? {
+        // A folder without a list is not an algorithm's.
+        let Ok(ids) = fs::read_to_string(folder?.path().join("ids.txt")) else {
+            continue;
+        };
+        let names = ids
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split(' ').nth(1));
+        for name in names {
+            let parts = name.split(['(', ')']).filter(|part| !part.is_empty());
+            aliases.extend(parts.map(|part| format!("crypto-{part}")));
+        }
+    }
+    if aliases.is_empty() {
+        bail!(
+            "no algorithm's folder in {} has an ids.txt",
+            algos.display()
+        );
+    }
+    Ok(aliases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_drivers_are_those_of_modes_and_ciphers() {
+        let algos = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../algos"));
+        let aliases = stock_drivers(algos).unwrap();
+        assert!(aliases.contains("crypto-xts"), "{aliases:?}");
+        assert!(aliases.contains("crypto-aes"), "{aliases:?}");
+        assert!(
+            aliases.iter().all(|a| !a.contains(['(', ')', ' '])),
+            "{aliases:?}"
+        );
+    }
+}

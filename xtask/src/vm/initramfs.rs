@@ -7,7 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::contents::{KMOD_NAMES, LIBRARIES, MODULES, PROGRAMS, WORKSPACE_PROGRAMS};
+use super::contents::{
+    KMOD_NAMES, LIBRARIES, MODULES, PROGRAMS, WORKSPACE_PROGRAMS, stock_drivers,
+};
 use super::cpio::Tree;
 use crate::images::Image;
 use crate::kmod::Modules;
@@ -51,7 +53,8 @@ pub fn build(
         tree.copy(library, &merged(&library.to_string_lossy()))?;
     }
     tools(&mut tree)?;
-    let module_root = module_tree(image, modules, &work.join("modules"))?;
+    let stock = stock_drivers(&paths.root.join("algos"))?;
+    let module_root = module_tree(image, modules, &stock, &work.join("modules"))?;
     let place = format!("/usr/lib/modules/{}", image.version);
     tree.copy_all(&module_root, &place)?;
     scripts(&mut tree, &paths.root.join("xtask/guest"))?;
@@ -154,7 +157,12 @@ fn merged(path: &str) -> String {
 }
 
 /// Lays out the modules decompressed with their index, so that modprobe and the kernel's own loading work.
-fn module_tree(image: &Image, ours: &Modules, work: &Path) -> Result<PathBuf> {
+fn module_tree(
+    image: &Image,
+    ours: &Modules,
+    stock: &BTreeSet<String>,
+    work: &Path,
+) -> Result<PathBuf> {
     if work.exists() {
         fs::remove_dir_all(work)?;
     }
@@ -169,7 +177,7 @@ fn module_tree(image: &Image, ours: &Modules, work: &Path) -> Result<PathBuf> {
         fs::copy(source.join(name), root.join(name))
             .with_context(|| format!("kernel {} has no {name}", image.version))?;
     }
-    for file in with_dependencies(image)? {
+    for file in with_dependencies(image, stock)? {
         let relative = file
             .strip_prefix(&source)
             .with_context(|| format!("{} lies outside the kernel", file.display()))?;
@@ -204,10 +212,11 @@ fn module_tree(image: &Image, ours: &Modules, work: &Path) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// The files of all [`MODULES`] and what they need, each once.
-fn with_dependencies(image: &Image) -> Result<BTreeSet<PathBuf>> {
+/// The files of all [`MODULES`], of the ciphers' `stock` drivers, and what they need, each once.
+fn with_dependencies(image: &Image, stock: &BTreeSet<String>) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
-    for module in MODULES {
+    let stock = stock.iter().map(String::as_str);
+    for module in MODULES.iter().copied().chain(stock) {
         let listing = shell::output(Command::new("modprobe").arg("-d").arg(&image.dir).args([
             "-S",
             &image.version,
