@@ -5,7 +5,6 @@
 //! compare with it.
 
 use core::fmt;
-use core::marker::PhantomData;
 
 use cipher::consts::{U16, U32};
 use cipher::{
@@ -17,9 +16,7 @@ use fearless_simd::{Level, Simd};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::gates::Gates;
-use crate::luts::Luts;
 use crate::rounds::{self, Lanes, RoundKeys};
-use crate::sbox::Substitution;
 use crate::schedule::{KEY_BYTES, expand, pad};
 
 /// Blocks side by side: two vectors of AVX-512, four of AVX2, so that there is always one that does
@@ -42,15 +39,8 @@ impl Serpent {
     }
 }
 
-/// The cipher with one implementation of the S-boxes.
-struct Backend<'a, S>(&'a RoundKeys, PhantomData<S>);
-
-impl<'a, S> Backend<'a, S> {
-    #[inline(always)]
-    fn new(serpent: &'a Serpent) -> Self {
-        Self(&serpent.0, PhantomData)
-    }
-}
+/// The cipher as the modes run it.
+struct Backend<'a>(&'a RoundKeys);
 
 /// The words of blocks.
 #[inline(always)]
@@ -74,38 +64,41 @@ fn store<const N: usize>(blocks: &mut [Block<Serpent>; N], lanes: &Lanes<N>) {
     }
 }
 
-impl<S: Substitution> BlockCipherEncBackend for Backend<'_, S> {
+impl BlockCipherEncBackend for Backend<'_> {
     #[inline(always)]
     fn encrypt_block(&self, mut block: InOut<'_, '_, Block<Self>>) {
         let mut lanes = load(&[*block.get_in()]);
-        rounds::encrypt::<S, 1>(self.0, &mut lanes);
+        rounds::encrypt::<Gates, 1>(self.0, &mut lanes);
         store::<1>(core::array::from_mut(block.get_out()), &lanes);
     }
 
     #[inline(always)]
     fn encrypt_par_blocks(&self, mut blocks: InOut<'_, '_, ParBlocks<Self>>) {
         let mut lanes = load(&blocks.get_in().0);
-        rounds::encrypt::<S, WIDTH>(self.0, &mut lanes);
+        rounds::encrypt::<Gates, WIDTH>(self.0, &mut lanes);
         store(&mut blocks.get_out().0, &lanes);
     }
 }
 
-impl<S: Substitution> BlockCipherDecBackend for Backend<'_, S> {
+impl BlockCipherDecBackend for Backend<'_> {
     #[inline(always)]
     fn decrypt_block(&self, mut block: InOut<'_, '_, Block<Self>>) {
         let mut lanes = load(&[*block.get_in()]);
-        rounds::decrypt::<S, 1>(self.0, &mut lanes);
+        rounds::decrypt::<Gates, 1>(self.0, &mut lanes);
         store::<1>(core::array::from_mut(block.get_out()), &lanes);
     }
 
     #[inline(always)]
     fn decrypt_par_blocks(&self, mut blocks: InOut<'_, '_, ParBlocks<Self>>) {
         let mut lanes = load(&blocks.get_in().0);
-        rounds::decrypt::<S, WIDTH>(self.0, &mut lanes);
+        rounds::decrypt::<Gates, WIDTH>(self.0, &mut lanes);
         store(&mut blocks.get_out().0, &lanes);
     }
 }
 
+// Two-input gates at every level: of them the compiler makes AVX-512's three-input instruction by itself,
+// and better ones than of `Luts`.
+//
 // A mode runs within the call that `vectorize` makes, where all that is inlined into it is compiled
 // for AVX-512 or AVX2.
 
@@ -116,15 +109,15 @@ impl BlockCipherEncrypt for Serpent {
         if let Some(avx512) = level.as_avx512() {
             avx512.vectorize(
                 #[inline(always)]
-                || f.call(&Backend::<Luts>::new(self)),
+                || f.call(&Backend(&self.0)),
             );
         } else if let Some(avx2) = level.as_avx2() {
             avx2.vectorize(
                 #[inline(always)]
-                || f.call(&Backend::<Gates>::new(self)),
+                || f.call(&Backend(&self.0)),
             );
         } else {
-            f.call(&Backend::<Gates>::new(self));
+            f.call(&Backend(&self.0));
         }
     }
 }
@@ -136,15 +129,15 @@ impl BlockCipherDecrypt for Serpent {
         if let Some(avx512) = level.as_avx512() {
             avx512.vectorize(
                 #[inline(always)]
-                || f.call(&Backend::<Luts>::new(self)),
+                || f.call(&Backend(&self.0)),
             );
         } else if let Some(avx2) = level.as_avx2() {
             avx2.vectorize(
                 #[inline(always)]
-                || f.call(&Backend::<Gates>::new(self)),
+                || f.call(&Backend(&self.0)),
             );
         } else {
-            f.call(&Backend::<Gates>::new(self));
+            f.call(&Backend(&self.0));
         }
     }
 }
@@ -157,11 +150,11 @@ impl BlockSizeUser for Serpent {
     type BlockSize = U16;
 }
 
-impl<S> BlockSizeUser for Backend<'_, S> {
+impl BlockSizeUser for Backend<'_> {
     type BlockSize = U16;
 }
 
-impl<S> ParBlocksSizeUser for Backend<'_, S> {
+impl ParBlocksSizeUser for Backend<'_> {
     type ParBlocksSize = Width;
 }
 

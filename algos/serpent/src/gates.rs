@@ -1,5 +1,4 @@
-//! The S-boxes as circuits of two-input gates (and, or, xor, and-not), for processors without
-//! VPTERNLOG.
+//! The S-boxes as circuits of two-input gates (and, or, xor, and-not), for processors.
 //!
 //! Found by a beam search over sets of functions of four bits, which says nothing about whether there are
 //! smaller ones.

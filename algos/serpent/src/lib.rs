@@ -31,9 +31,9 @@ use kgpu_core::abi::AlgorithmId;
 use kgpu_core::algorithm::{Algorithm, Fallback, KeySizes, Launch, Load, Mode, Output, spread};
 
 /// A starting value until it is measured: a CPU core needs tens of microseconds for this much.
-const CROSSOVER: u32 = 8 << 10;
+const CROSSOVER: u32 = 16 << 10;
 /// A core needs tens of microseconds for this; waking another for less does not pay. A starting value.
-const LANE_BYTES: u64 = 8 << 10;
+const LANE_BYTES: u64 = 32 << 10;
 
 /// Key lengths of the kernel's `serpent`: any from nothing to 256 bits. The kernel's own self-tests
 /// set an empty key, so a driver that refused it would not be registered.

@@ -1,5 +1,4 @@
-//! Any boolean function of three words, which is one instruction of a GPU (LOP3) and of AVX-512
-//! (VPTERNLOG).
+//! Any boolean function of three words, which is one instruction of a GPU (LOP3).
 //!
 //! A device kernel may put its own instruction here: the number is the truth table in the order of
 //! PTX's `lop3`.

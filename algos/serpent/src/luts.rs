@@ -1,4 +1,4 @@
-//! The S-boxes as networks of three-input functions: one instruction each on GPUs and with AVX-512.
+//! The S-boxes as networks of three-input functions: one instruction each on GPUs.
 //!
 //! Found by search: exhaustive up to seven functions, so that none of these networks can be shorter; those
 //! of eight by random search.

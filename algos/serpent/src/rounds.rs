@@ -120,3 +120,58 @@ pub fn decrypt<S: Substitution, const N: usize>(keys: &RoundKeys, lanes: &mut La
         turn_back::<S, N>(lanes, k);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Lanes, decrypt, encrypt};
+    use crate::gates::Gates;
+    use crate::luts::Luts;
+    use crate::sbox::Substitution;
+    use crate::schedule::{expand, pad};
+
+    /// NESSIE, 256-bit keys, set 1, vector 0, beside blocks that only have to come back.
+    fn known_answer<S: Substitution>() {
+        let mut key = [0; 32];
+        key[0] = 0x80;
+        let keys = expand::<S>(&pad(&key).unwrap());
+        let plain: Lanes<3> = [[0, 1, 2], [0, 3, 4], [0, 5, 6], [0, 7, 8]];
+        let mut lanes = plain;
+        encrypt::<S, 3>(&keys, &mut lanes);
+        let words = [0x12aa_23a2, 0x0e3c_4688, 0xbd8e_e32b, 0xc016_5682];
+        assert_eq!(lanes.map(|row| row[0]), words);
+        decrypt::<S, 3>(&keys, &mut lanes);
+        assert_eq!(lanes, plain);
+    }
+
+    #[test]
+    fn known_answer_with_gates() {
+        known_answer::<Gates>();
+    }
+
+    #[test]
+    fn known_answer_with_luts() {
+        known_answer::<Luts>();
+    }
+
+    /// Both S-box implementations, any data.
+    #[test]
+    fn gates_and_luts_agree() {
+        let keys = expand::<Gates>(&pad(b"a key").unwrap());
+        assert_eq!(keys.rounds, expand::<Luts>(&pad(b"a key").unwrap()).rounds);
+        let mut words = 1_u32..;
+        let mut word = || {
+            words
+                .next()
+                .unwrap()
+                .wrapping_mul(0x9e37_79b9)
+                .rotate_left(7)
+        };
+        let plain: Lanes<8> = core::array::from_fn(|_| core::array::from_fn(|_| word()));
+        let (mut gates, mut luts) = (plain, plain);
+        encrypt::<Gates, 8>(&keys, &mut gates);
+        encrypt::<Luts, 8>(&keys, &mut luts);
+        assert_eq!(gates, luts);
+        decrypt::<Luts, 8>(&keys, &mut luts);
+        assert_eq!(luts, plain);
+    }
+}
