@@ -159,3 +159,78 @@ fn backend(found: &Found, seed: u64) -> Value {
         "failures": failures.collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kgpu_verify::report::{Case, Report};
+    use kgpu_verify::runner::Ran;
+    use kgpu_verify::suite::Answer;
+
+    use super::*;
+    use crate::verify::{Which, targets};
+
+    /// A failure is told with all that is needed to see it again.
+    #[test]
+    fn failures_say_how_to_run_them_again() {
+        let algorithm = kgpu_algos::by_name("ctr(aes)").unwrap();
+        let request = kgpu_verify::random::request(42, algorithm, 7);
+        let (input, tiles) = (request.input.clone(), request.tiles());
+        let mut report = Report::new("cpu", &[algorithm]);
+        let mut case = Case {
+            name: Name::Random(7),
+            request,
+            answers: vec![(Suite::Reference, Answer::Bytes(input.clone()))],
+        };
+        let right = Ran::Done {
+            output: &input,
+            proven: tiles,
+        };
+        report.count(&case, &right);
+        let mut wrong = input.clone();
+        wrong[0] ^= 1;
+        let wrong = Ran::Done {
+            output: &wrong,
+            proven: tiles - 1,
+        };
+        report.count(&case, &wrong);
+        case.name = Name::Vector("F.5.1".into());
+        report.count(&case, &Ran::Failed("stuck"));
+        let target = targets(Which::Cpu, 1).unwrap()[0];
+        let found = Found {
+            report,
+            elapsed: Duration::from_secs(1),
+        };
+        let text = text(&found, &target, 42);
+        for part in [
+            "3, 2 WRONG",
+            "FAILED ctr(aes), case 7, seed 42: reference: differs from byte 0",
+            "tiles are proven to be computed by cpu",
+            "kgpu verify --backend cpu --algorithms 'ctr(aes)' --seed 42 --case 7\n",
+            "vector F.5.1, seed 42: reference: no output; not computed: stuck",
+            "--algorithms 'ctr(aes)' --cases 0\n",
+            "cpu: 3 requests in 1.0 s, FAILED",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        let json: Value = serde_json::from_str(&super::json(
+            &VerifyArgs {
+                backend: Which::Cpu,
+                cases: 1,
+                algorithms: Vec::new(),
+                seed: None,
+                case: None,
+                workers: None,
+                threads: None,
+                json: None,
+            },
+            42,
+            &[],
+            &[found],
+        ))
+        .unwrap();
+        assert_eq!(json["passed"], false);
+        assert_eq!(json["backends"][0]["failures"][0]["case"], "case 7");
+    }
+}
