@@ -10,7 +10,7 @@ use crate::bench;
 use crate::catalogue::Catalogue;
 use crate::engine::Tuning;
 use crate::error::UserError;
-use crate::{list, serve, status};
+use crate::{list, serve, status, verify};
 
 /// The helper of the kgpu kernel module: bulk ciphers of the Linux kernel, computed outside of it.
 #[derive(Debug, Parser)]
@@ -57,6 +57,13 @@ pub enum Command {
     /// the ring and the real dispatcher and backend serve it; direct and ring runs alternate over
     /// the same buffers, and the medians are printed.
     Bench(BenchArgs),
+    /// Check every algorithm on this machine: published vectors and random requests through the real
+    /// ring, against the modes' standards, libgcrypt and OpenSSL.
+    ///
+    /// Prints, for each backend and algorithm, how many outputs were compared with what and how many
+    /// were wrong, and how many tiles the backend is proven to have computed itself. Ends with exit
+    /// code 1 if anything is wrong or unproven. Needs no kernel module and no rights.
+    Verify(verify::VerifyArgs),
 }
 
 /// What computes.
@@ -194,5 +201,6 @@ pub fn run(cli: Cli) -> Result<(), UserError> {
             Ok(())
         }
         Command::Bench(args) => bench::run(&args),
+        Command::Verify(args) => verify::run(&args),
     }
 }

@@ -5,7 +5,7 @@
 //!   from submissions to completions.
 //! * [`backend`]: what computes.
 //! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
-//! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`] and tests.
+//! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`] and tests.
 //! * [`cli`], [`list`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
 //!
 //! Raw memory is touched in `region` and ioctls are made in `device`; the rest is safe Rust.
@@ -39,4 +39,5 @@ pub mod status;
 pub mod table;
 pub mod tally;
 pub mod validate;
+pub mod verify;
 pub mod waker;

@@ -109,6 +109,8 @@ pub struct Done {
     pub user: u64,
     /// How it ended.
     pub status: Status,
+    /// Number of the backend that computed it, as its completion tells.
+    pub backend: u16,
     /// When it was handed over.
     pub since: Instant,
 }
@@ -189,6 +191,11 @@ impl Loopback {
         let run = self.granules.take(bytes.div_ceil(GRANULE));
         run.map(|run| u64::from(run.first) * u64::from(GRANULE))
             .ok_or(LoopError::PoolFull)
+    }
+
+    /// Cuts further requests into tiles of at most `bytes`.
+    pub const fn set_tile_bytes(&mut self, bytes: u32) {
+        self.tile_bytes = bytes;
     }
 
     /// Works on pool bytes as this side's own.
@@ -375,6 +382,7 @@ impl Loopback {
             done(Done {
                 user: ticket.user,
                 status,
+                backend: completion.backend,
                 since: ticket.since,
             });
             count += 1;
