@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kgpu_core::abi::DEVICE_PATH;
 
-use crate::bench;
+use crate::bench::{self, BenchCommand};
 use crate::catalogue::Catalogue;
 use crate::engine::Tuning;
 use crate::error::UserError;
@@ -33,7 +33,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong command line; 3 module not loaded; 4 rights missing;
 5 another helper is attached; 6 module and helper of different revisions; 7 quarantined by the
-module; 8 slower than `bench --max-cost` allows.";
+module; 8 slower than `bench ring --max-cost` allows.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -50,13 +50,6 @@ pub enum Command {
     Status,
     /// List the algorithms that this helper computes.
     List(ListArgs),
-    /// Measure the ring inside this process, without a kernel, against one thread that calls the
-    /// cipher directly.
-    ///
-    /// For each algorithm, size, depth and number of workers: a thread plays the module's side of
-    /// the ring and the real dispatcher and backend serve it; direct and ring runs alternate over
-    /// the same buffers, and the medians are printed.
-    Bench(BenchArgs),
     /// Check every algorithm on this machine: published vectors and random requests through the real
     /// ring, against the modes' standards, libgcrypt and OpenSSL.
     ///
@@ -64,6 +57,9 @@ pub enum Command {
     /// were wrong, and how many tiles the backend is proven to have computed itself. Ends with exit
     /// code 1 if anything is wrong or unproven. Needs no kernel module and no rights.
     Verify(verify::VerifyArgs),
+    /// Measure inside this process, without a kernel: the ring, the device, other implementations.
+    #[command(subcommand)]
+    Bench(Box<BenchCommand>),
 }
 
 /// What computes.
@@ -75,7 +71,11 @@ pub enum BackendChoice {
     Cpu,
 }
 
-fn tile_kib(text: &str) -> Result<u32, String> {
+/// Parses the KiB of a tile.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn tile_kib(text: &str) -> Result<u32, String> {
     let kib: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
     if kib.is_power_of_two() && (4..=1024).contains(&kib) {
         Ok(kib)
@@ -84,7 +84,11 @@ fn tile_kib(text: &str) -> Result<u32, String> {
     }
 }
 
-fn workers(text: &str) -> Result<usize, String> {
+/// Parses a number of threads.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn workers(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=1024).contains(&count) => Ok(count),
         _ => Err("must be a number from 1 to 1024".into()),
@@ -120,45 +124,9 @@ pub struct ListArgs {
     pub json: bool,
 }
 
-/// Arguments of `bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// Algorithms by name or driver name, comma-separated, each with its key bits if wished:
-    /// `ctr(aes):128,xts(twofish)`. Without key bits, the shortest key of at least 128 bits
-    /// [default: all].
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub algorithms: Vec<String>,
-    /// Request sizes in bytes, or with `k` or `m`.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "4k,64k", value_parser = bench::size)]
-    pub sizes: Vec<u32>,
-    /// Requests in flight.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,32", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub depths: Vec<u32>,
-    /// Threads that compute.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1", value_parser = workers)]
-    pub workers: Vec<usize>,
-    /// Seconds of each run.
-    #[arg(long, value_name = "S", default_value_t = 0.1)]
-    pub seconds: f64,
-    /// Pairs of runs, direct and ring, of which the median counts.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub repeats: u32,
-    /// Microseconds that idle threads poll before they sleep.
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub poll_us: u64,
-    /// Most KiB of a tile, a power of two from 4 to 1024.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = tile_kib)]
-    pub tile_kib: u32,
-    /// Write the table as CSV too.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// End with exit code 8 if the ring costs more than this many percent in any line of one worker.
-    #[arg(long, value_name = "PERCENT")]
-    pub max_cost: Option<f64>,
-}
-
 /// Threads for the machine.
-fn all_processors() -> usize {
+#[must_use]
+pub fn all_processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

@@ -58,10 +58,13 @@ fn wrong_command_lines_are_explained() {
         &["serve", "--workers", "0"][..],
         &["serve", "--tile-kib", "48"],
         &["serve", "--backend", "abacus"],
-        &["bench", "--algorithms", "ctr(rot13)"],
-        &["bench", "--sizes", "lots"],
-        &["bench", "--seconds", "-1"],
-        &["bench", "--algorithms", "cbc(aes)", "--sizes", "17"],
+        &["bench"],
+        &["bench", "ring", "--algorithms", "ctr(rot13)"],
+        &["bench", "ring", "--sizes", "lots"],
+        &["bench", "ring", "--seconds", "-1"],
+        &["bench", "ring", "--algorithms", "cbc(aes)", "--sizes", "17"],
+        &["bench", "throughput", "--algorithms", "cbc(aes)", "--sizes", "17"],
+        &["bench", "peers", "--threads", "0"],
         &["--log", "=!=", "list"],
         &[],
     ] {
@@ -86,6 +89,7 @@ fn bench_measures_and_writes_csv() {
     let path = std::env::temp_dir().join(format!("kgpu-bench-{}.csv", std::process::id()));
     let out = kgpu(&[
         "bench",
+        "ring",
         "--algorithms",
         "ctr(aes):192,crc32c",
         "--sizes",
@@ -113,6 +117,7 @@ fn bench_measures_and_writes_csv() {
 fn bench_ends_with_its_own_code_when_over_the_limit() {
     let limit = [
         "bench",
+        "ring",
         "--algorithms",
         "ctr(aes)",
         "--sizes",

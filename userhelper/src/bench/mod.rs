@@ -1,124 +1,96 @@
-//! `kgpu bench`: the ring path against one thread that calls the cipher directly.
+//! `kgpu bench`: measuring inside this process, without a kernel.
 //!
-//! `plan` makes cases of the command line, `buffers` places the data, `direct` and `ring` run a
-//! case, `report` prints. Direct and ring runs alternate, over the same bytes in the same order, so
-//! that whatever else the machine does falls on both.
+//! * `ring`: what the ring costs beside direct calls.
+//! * [`through`]: a backend behind the ring; `peers`: other implementations; `crossover`: from where
+//!   on the backend is the better one of the two.
+//! * `record` is one measured line, `report` writes them, `plot` draws them.
+//! * `args` and `subject` are the command line, `numbers`, `clocks` and `progress` what all share.
+//!
+//! Nothing is measured that was not compared with the CPU path first.
 
-mod buffers;
-mod direct;
-mod plan;
+mod args;
+mod clocks;
+mod crossover;
+mod numbers;
+mod peers;
+mod plot;
+mod progress;
+mod record;
 mod report;
 mod ring;
+mod subject;
+pub mod through;
 
-use std::io::Write;
-use std::time::Duration;
+pub use args::BenchCommand;
+pub use subject::size;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use crate::error::UserError;
+use args::{AllArgs, CrossoverArgs, OutputArgs, PeersOnlyArgs, ThroughputArgs};
+use progress::Progress;
+use report::Report;
 
-use crate::cli::BenchArgs;
-use crate::error::{UserError, exit};
-use crate::loopback::LoopError;
-use plan::Case;
-pub use plan::size;
-pub use report::Row;
-
-/// Runs the benchmark of a command line and prints its table.
+/// Measures what the command line says.
 ///
 /// # Errors
 /// [`UserError`], with what to do next.
-pub fn run(args: &BenchArgs) -> Result<(), UserError> {
-    if !(args.seconds > 0.0 && args.seconds <= 3600.0) {
-        return Err(UserError {
-            what: format!("--seconds {}: out of range", args.seconds),
-            next: "give a number above 0 and at most 3600".into(),
-            code: 2,
-        });
+pub fn run(command: &BenchCommand) -> Result<(), UserError> {
+    match command {
+        BenchCommand::Ring(args) => ring::run(args),
+        BenchCommand::Throughput(args) => throughput(args),
+        BenchCommand::Peers(args) => peers(args),
+        BenchCommand::Crossover(args) => crossover(args),
+        BenchCommand::All(args) => all(args),
     }
-    let cases = plan::cases(args)?;
-    let bar = ProgressBar::new(u64::try_from(cases.len()).unwrap_or(0) * u64::from(args.repeats));
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {msg}") {
-        bar.set_style(style);
-    }
-    let mut rows = Vec::with_capacity(cases.len());
-    for case in &cases {
-        bar.set_message(case.to_string());
-        let duration = Duration::from_secs_f64(args.seconds);
-        let row = measure(case, duration, args.repeats, || bar.inc(1));
-        rows.push(row.map_err(|error| broken(case, &error))?);
-    }
-    bar.finish_and_clear();
-    print!("{}", report::text(&rows));
-    if let Some(path) = &args.csv {
-        let written = std::fs::File::create(path)
-            .and_then(|mut f| f.write_all(report::csv(&rows).as_bytes()));
-        written.map_err(|error| {
-            UserError::failure(
-                format!("writing {} failed: {error}", path.display()),
-                "name a file that can be written",
-            )
-        })?;
-    }
-    limit(args.max_cost, &rows)
 }
 
-fn broken(case: &Case, error: &LoopError) -> UserError {
-    UserError::failure(
-        format!("{case}: {error}"),
-        "try smaller sizes or depths; a wrong answer is a bug to report",
-    )
+fn start(output: &OutputArgs) -> (Report, Progress) {
+    (Report::start(&output.machine, ""), Progress::default())
 }
 
-fn limit(most: Option<f64>, rows: &[Row]) -> Result<(), UserError> {
-    let Some(most) = most else {
-        return Ok(());
-    };
-    let over: Vec<String> = rows
-        .iter()
-        .filter(|row| row.case.workers == 1 && row.cost_percent > most)
-        .map(|row| format!("{}: {:.1} %", row.case, row.cost_percent))
-        .collect();
-    if over.is_empty() {
-        return Ok(());
-    }
-    Err(UserError {
-        what: format!(
-            "the ring costs more than {most} % over direct calls: {}",
-            over.join("; ")
-        ),
-        next: "see that nothing else runs on the machine, with at least 2 free processors, and \
-               measure again with more --repeats"
-            .into(),
-        code: exit::TOO_SLOW,
-    })
+fn throughput(args: &ThroughputArgs) -> Result<(), UserError> {
+    let subjects = subject::subjects(&args.subjects)?;
+    let (mut report, progress) = start(&args.output);
+    let (requests, served) = (&args.requests, &args.served);
+    report.add(through::throughput(
+        &subjects, requests, served, &args.time, &progress,
+    )?);
+    progress.end();
+    report.finish(&args.output)
 }
 
-/// Measures one case: pairs of direct and ring runs.
-fn measure(
-    case: &Case,
-    duration: Duration,
-    repeats: u32,
-    mut step: impl FnMut(),
-) -> Result<Row, LoopError> {
-    let mut bench = ring::Bench::start(case)?;
-    let direct = direct::Direct::new(case)?;
-    bench.check(&direct)?;
-    let warm = duration / 4;
-    direct.run(bench.lane(), warm)?;
-    bench.run(warm)?;
-    bench.forget_latencies();
-    let mut pairs = Vec::new();
-    for turn in 0..repeats.max(1) {
-        let pair = if turn % 2 == 0 {
-            let direct = direct.run(bench.lane(), duration)?;
-            (direct, bench.run(duration)?)
-        } else {
-            let ring = bench.run(duration)?;
-            (direct.run(bench.lane(), duration)?, ring)
-        };
-        pairs.push(pair);
-        step();
-    }
-    let row = Row::new(*case, &pairs, bench.latencies());
-    bench.end()?;
-    Ok(row)
+fn peers(args: &PeersOnlyArgs) -> Result<(), UserError> {
+    let subjects = subject::subjects(&args.subjects)?;
+    let (mut report, progress) = start(&args.output);
+    let threads = peers::threads(&args.peers);
+    report.add(peers::measure(&subjects, &threads, &args.time, &progress)?);
+    progress.end();
+    report.finish(&args.output)
+}
+
+fn crossover(args: &CrossoverArgs) -> Result<(), UserError> {
+    let subjects = subject::subjects(&args.subjects)?;
+    let (mut report, progress) = start(&args.output);
+    report.add(peers::measure(&subjects, &[1], &args.time, &progress)?);
+    report.add(through::bursts(
+        &subjects,
+        &args.served,
+        &args.time,
+        &progress,
+    )?);
+    progress.end();
+    report.finish(&args.output)
+}
+
+fn all(args: &AllArgs) -> Result<(), UserError> {
+    let subjects = subject::subjects(&args.subjects)?;
+    let (mut report, progress) = start(&args.output);
+    let (requests, served) = (&args.requests, &args.served);
+    let threads = peers::threads(&args.peers);
+    report.add(through::throughput(
+        &subjects, requests, served, &args.time, &progress,
+    )?);
+    report.add(through::bursts(&subjects, served, &args.time, &progress)?);
+    report.add(peers::measure(&subjects, &threads, &args.time, &progress)?);
+    progress.end();
+    report.finish(&args.output)
 }

@@ -2,6 +2,7 @@
 
 use super::direct::Run;
 use super::plan::Case;
+use crate::bench::numbers::median;
 use crate::table;
 
 /// What was measured of one case.
@@ -19,17 +20,6 @@ pub struct Row {
     pub p50_us: f64,
     /// Latency of the ring, microseconds: 99 of 100 requests are faster.
     pub p99_us: f64,
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    let at = |i: usize| values.get(i).copied().unwrap_or(f64::NAN);
-    if values.len() % 2 == 1 {
-        at(half)
-    } else {
-        f64::midpoint(at(half.saturating_sub(1)), at(half))
-    }
 }
 
 /// The value that `percent` of the sorted samples do not exceed.
@@ -114,10 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians_and_percentiles() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
-        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
-        assert!(median(Vec::new()).is_nan());
+    fn percentiles() {
         let sorted: Vec<u32> = (1..=100).map(|n| n * 1000).collect();
         assert!((percentile(&sorted, 50) - 50.0).abs() < 1e-9);
         assert!((percentile(&sorted, 99) - 99.0).abs() < 1e-9);

@@ -1,0 +1,375 @@
+//! `kgpu bench throughput`, and the bursts of `kgpu bench crossover`: a backend behind the ring.
+//!
+//! `material` holds sources and answers, `requests` makes requests of them, `player` is the module's
+//! side. One helper serves a whole run, as in real life: its region is as large as the largest case.
+
+mod error;
+mod material;
+mod player;
+mod requests;
+
+use std::time::Duration;
+
+pub use error::Broken;
+pub use material::{answer, fill};
+pub use player::{Player, Ran};
+pub use requests::{KeyPlace, Places, Request, Requests};
+
+use super::args::{RequestArgs, ServedArgs, TimeArgs};
+use super::numbers::{Histogram, best, float, gigabytes, median};
+use super::progress::Progress;
+use super::record::{CpuCost, Part, Record};
+use super::subject::{SECTOR, Subject, wrong};
+use crate::catalogue::Catalogue;
+use crate::cli::all_processors;
+use crate::engine::Tuning;
+use crate::error::UserError;
+use crate::rig::Rig;
+use material::Material;
+
+/// Requests of a subject: their size and how many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Bytes of a request.
+    pub size: u32,
+    /// Requests in flight.
+    pub depth: u32,
+}
+
+/// The cases of each subject.
+type Plan = Vec<(Subject, Vec<Case>)>;
+
+/// Tiles of a region at most.
+const TILES_MAX: u32 = 1 << 20;
+/// Depths of bursts: sectors queued at a flush.
+const BURSTS: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/// Cuts a depth to what the pool and the tile table hold; 0 when that is not even one request.
+fn fitting(subject: &Subject, case: Case, served: &ServedArgs) -> u32 {
+    let one = requests::sizes(
+        subject,
+        case.size,
+        1,
+        served.tile_kib << 10,
+        served.in_place,
+    );
+    let pool = u64::from(served.pool_mib) << 20;
+    let by_pool = u32::try_from(pool / one.pool_bytes).unwrap_or(u32::MAX);
+    case.depth.min(by_pool).min(TILES_MAX / one.tiles.max(1))
+}
+
+/// The cases of each subject, depths cut to what fits, and what had to be cut.
+fn cases(
+    subjects: &[Subject],
+    wanted: &[Case],
+    served: &ServedArgs,
+) -> Result<(Plan, Vec<String>), UserError> {
+    let (mut all, mut cut) = (Vec::new(), Vec::new());
+    for subject in subjects {
+        let mut cases: Vec<Case> = Vec::new();
+        for case in wanted {
+            subject
+                .shape(case.size, 0)
+                .check(subject.algorithm)
+                .map_err(|error| {
+                    wrong(
+                        format!("{subject}, {} B: {error}", case.size),
+                        "choose --sizes that are whole blocks of the algorithm",
+                    )
+                })?;
+            let depth = fitting(subject, *case, served);
+            if depth < case.depth {
+                cut.push(format!("{} B x {}: {depth}", case.size, case.depth));
+            }
+            let case = Case { depth, ..*case };
+            if depth > 0 && !cases.contains(&case) {
+                cases.push(case);
+            }
+        }
+        // Requests of one size share their answers.
+        cases.sort_by_key(|case| (case.size, case.depth));
+        all.push((*subject, cases));
+    }
+    cut.sort();
+    cut.dedup();
+    Ok((all, cut))
+}
+
+/// A helper that serves a run, and what is to be known to talk to it.
+struct Served {
+    rig: Rig,
+    backend: String,
+    args: ServedArgs,
+}
+
+impl Served {
+    fn start(args: &ServedArgs, cases: &Plan) -> Result<Self, Broken> {
+        let tile_bytes = args.tile_kib << 10;
+        let sizes = cases.iter().flat_map(|(subject, cases)| {
+            cases.iter().map(move |case| {
+                requests::sizes(subject, case.size, case.depth, tile_bytes, args.in_place)
+            })
+        });
+        let keys = u32::try_from(cases.len()).unwrap_or(u32::MAX);
+        let layout = requests::layout(sizes, keys)?;
+        let tuning = Tuning {
+            workers: args.workers.unwrap_or_else(all_processors),
+            poll: Duration::from_micros(args.poll_us),
+        };
+        let rig = Rig::start(layout, Catalogue::registry(), tuning, tile_bytes)?;
+        Ok(Self {
+            rig,
+            backend: "cpu".to_owned(),
+            args: *args,
+        })
+    }
+
+    /// Puts a subject's key into its slot of the key table.
+    fn key(&self, number: usize, subject: &Subject) -> KeyPlace {
+        if !subject.algorithm.has_key() {
+            return KeyPlace::default();
+        }
+        let place = KeyPlace {
+            slot: u32::try_from(number).unwrap_or(u32::MAX),
+            generation: 1,
+        };
+        let id = subject.algorithm.id.0;
+        let module = &self.rig.module;
+        module.store_key(place.slot, place.generation, id, &subject.key(0));
+        place
+    }
+
+    fn requests<'a>(
+        &self,
+        subject: &Subject,
+        case: Case,
+        material: &'a Material,
+        key: KeyPlace,
+    ) -> Result<Requests<'a>, Broken> {
+        Requests::new(
+            subject,
+            material,
+            Places::new(subject, case.size, case.depth, self.args.in_place),
+            case.depth,
+            key,
+            self.args.tile_kib << 10,
+            self.rig.module.region().session(),
+        )
+    }
+
+    /// One pass over fresh sources, compared with the CPU path.
+    fn pass(&mut self, requests: &Requests<'_>) -> Result<(), Broken> {
+        requests.write(self.rig.module.lane())?;
+        self.player(requests).burst()?;
+        requests.compare(self.rig.module.lane())
+    }
+
+    fn player<'a>(&'a mut self, requests: &'a Requests<'a>) -> Player<'a> {
+        let poll = Duration::from_micros(self.args.poll_us);
+        Player::new(&mut self.rig, requests, poll)
+    }
+
+    fn end(self) -> Result<(), Broken> {
+        self.rig.stop.drain();
+        self.rig.join().map(|_| ()).map_err(Broken::Loop)
+    }
+
+    /// Rates and latencies of a case.
+    fn steady(
+        &mut self,
+        requests: &Requests<'_>,
+        time: &TimeArgs,
+        record: &mut Record,
+    ) -> Result<(), Broken> {
+        let duration = Duration::from_secs_f64(time.seconds);
+        self.pass(requests)?;
+        if !requests.in_place() {
+            requests.poison(self.rig.module.lane())?;
+        }
+        let mut latencies = Histogram::default();
+        let mut runs = Vec::new();
+        let mut player = self.player(requests);
+        player.run(duration / 4, &mut Histogram::default())?;
+        for _ in 0..time.repeats {
+            runs.push(player.run(duration, &mut latencies)?);
+        }
+        // What was measured must have been right as well.
+        if requests.in_place() {
+            self.pass(requests)?;
+        } else {
+            requests.compare(self.rig.module.lane())?;
+        }
+        let bytes = |ran: &Ran| ran.requests * u64::from(requests.size);
+        let rates: Vec<f64> = runs
+            .iter()
+            .map(|ran| gigabytes(bytes(ran), ran.elapsed))
+            .collect();
+        let per_gigabyte = |spent: &dyn Fn(&Ran) -> Duration| {
+            let cost = |ran: &Ran| spent(ran).as_secs_f64() * 1e9 / float(bytes(ran).max(1));
+            median(runs.iter().map(cost).collect())
+        };
+        record.gigabytes = median(rates.clone());
+        record.best = best(&rates);
+        record.p50_us = latencies.percentile(50).map(microseconds);
+        record.p99_us = latencies.percentile(99).map(microseconds);
+        record.cpu = Some(CpuCost {
+            helper: per_gigabyte(&|ran| ran.spent.others),
+            submitter: per_gigabyte(&|ran| ran.spent.own),
+        });
+        record.checked = 2 * requests.result_bytes();
+        Ok(())
+    }
+
+    /// Time of a burst from idle to the last completion.
+    fn burst(
+        &mut self,
+        requests: &Requests<'_>,
+        time: &TimeArgs,
+        record: &mut Record,
+    ) -> Result<(), Broken> {
+        self.pass(requests)?;
+        let mut times = Histogram::default();
+        let mut player = self.player(requests);
+        let (mut spent, mut shortest) = (Duration::ZERO, Duration::MAX);
+        let most = Duration::from_secs_f64(time.seconds);
+        while times.total() < u64::from(time.repeats) || (spent < most && times.total() < 1000) {
+            let took = player.burst()?;
+            times.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+            spent += took;
+            shortest = shortest.min(took);
+        }
+        let bytes = u64::from(requests.size) * record.depth;
+        let p50 = times.percentile(50);
+        record.gigabytes = gigabytes(bytes, Duration::from_nanos(p50.unwrap_or(0)));
+        record.best = gigabytes(bytes, shortest);
+        record.p50_us = p50.map(microseconds);
+        record.p99_us = times.percentile(99).map(microseconds);
+        record.checked = requests.result_bytes();
+        Ok(())
+    }
+}
+
+fn microseconds(ns: u64) -> f64 {
+    float(ns) / 1000.0
+}
+
+/// Measures every case of every subject.
+fn measure(
+    part: Part,
+    subjects: &[Subject],
+    wanted: &[Case],
+    served: &ServedArgs,
+    time: &TimeArgs,
+    progress: &Progress,
+) -> Result<(Vec<Record>, Vec<String>), UserError> {
+    let (all, cut) = cases(subjects, wanted, served)?;
+    let notes = cut
+        .iter()
+        .map(|cut| {
+            format!(
+                "depth cut to what --pool-mib {} holds: {cut}",
+                served.pool_mib
+            )
+        })
+        .collect();
+    progress.expect(all.iter().map(|(_, cases)| cases.len()).sum());
+    let mut server = Served::start(served, &all).map_err(|error| {
+        UserError::failure(
+            format!("the helper could not be started: {error}"),
+            "free memory, or give a smaller --pool-mib",
+        )
+    })?;
+    let mut records = Vec::new();
+    for (number, (subject, cases)) in all.iter().enumerate() {
+        let key = server.key(number, subject);
+        for same in cases.chunk_by(|a, b| a.size == b.size) {
+            let (size, depth) = same
+                .last()
+                .map_or((SECTOR, 1), |case| (case.size, case.depth));
+            let broken = |error: Broken| broken(subject, size, &error);
+            let material = Material::new(subject, size, depth).map_err(broken)?;
+            for case in same {
+                progress.step(&format!(
+                    "{} {subject}, {} B x {}",
+                    part.name(),
+                    size,
+                    case.depth
+                ));
+                let mut record = Record::new(part, &server.backend, subject);
+                record.size = u64::from(size);
+                record.depth = u64::from(case.depth);
+                let requests = server.requests(subject, *case, &material, key);
+                let requests = requests.map_err(broken)?;
+                if part == Part::Burst {
+                    server.burst(&requests, time, &mut record).map_err(broken)?;
+                } else {
+                    server
+                        .steady(&requests, time, &mut record)
+                        .map_err(broken)?;
+                }
+                records.push(record);
+            }
+        }
+    }
+    server.end().map_err(|error| {
+        UserError::failure(
+            format!("the helper ended in disorder: {error}"),
+            "this is a bug to report",
+        )
+    })?;
+    Ok((records, notes))
+}
+
+fn broken(subject: &Subject, size: u32, error: &Broken) -> UserError {
+    UserError::failure(
+        format!("{subject}, {size} B: {error}"),
+        "try smaller sizes or depths; a wrong answer is a bug to report",
+    )
+}
+
+/// Rates, latencies and processor time of every subject, size and depth, and notes for people.
+///
+/// # Errors
+/// [`UserError`], with what to do next.
+pub fn throughput(
+    subjects: &[Subject],
+    requests: &RequestArgs,
+    served: &ServedArgs,
+    time: &TimeArgs,
+    progress: &Progress,
+) -> Result<(Vec<Record>, Vec<String>), UserError> {
+    let depths = |size| {
+        requests
+            .depths
+            .iter()
+            .map(move |&depth| Case { size, depth })
+    };
+    let wanted: Vec<Case> = requests
+        .sizes
+        .iter()
+        .flat_map(|&size| depths(size))
+        .collect();
+    measure(Part::Throughput, subjects, &wanted, served, time, progress)
+}
+
+/// Times of bursts of sectors, from one sector to as many as the ring usually holds.
+///
+/// # Errors
+/// [`UserError`], with what to do next.
+pub fn bursts(
+    subjects: &[Subject],
+    served: &ServedArgs,
+    time: &TimeArgs,
+    progress: &Progress,
+) -> Result<(Vec<Record>, Vec<String>), UserError> {
+    let wanted = BURSTS.map(|depth| Case {
+        size: SECTOR,
+        depth,
+    });
+    let quick = TimeArgs {
+        // A burst is short; many cases.
+        seconds: time.seconds / 4.0,
+        ..*time
+    };
+    measure(Part::Burst, subjects, &wanted, served, &quick, progress)
+}
