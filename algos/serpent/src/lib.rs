@@ -10,7 +10,8 @@
 //! Constant time: boolean operations, shifts and rotations of words, by distances that do not depend on
 //! data. No tables. The number of blocks and the key's length are not secret.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+#![cfg_attr(target_arch = "nvptx64", feature(abi_ptx, asm_experimental_arch))]
 
 #[cfg(not(kgpu_kernel))]
 extern crate alloc;
@@ -19,6 +20,8 @@ extern crate alloc;
 mod cipher;
 #[cfg(not(kgpu_kernel))]
 mod cpu;
+#[cfg(any(target_arch = "nvptx64", not(kgpu_kernel)))]
+mod device;
 pub mod gates;
 mod known_answers;
 pub mod lut3;
@@ -67,7 +70,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ecb,
         #[cfg(not(kgpu_kernel))]
-        device: None,
+        device: Some(&device::ECB),
     },
     Algorithm {
         id: AlgorithmId(49),
@@ -84,7 +87,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::cbc,
         #[cfg(not(kgpu_kernel))]
-        device: None,
+        device: Some(&device::CBC),
     },
     Algorithm {
         id: AlgorithmId(50),
@@ -101,7 +104,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ctr,
         #[cfg(not(kgpu_kernel))]
-        device: None,
+        device: Some(&device::CTR),
     },
     Algorithm {
         id: AlgorithmId(51),
@@ -118,7 +121,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::xts,
         #[cfg(not(kgpu_kernel))]
-        device: None,
+        device: Some(&device::XTS),
     },
 ];
 

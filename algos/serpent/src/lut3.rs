@@ -1,13 +1,15 @@
-//! Any boolean function of three words, which is one instruction of a GPU (LOP3).
-//!
-//! A device kernel may put its own instruction here: the number is the truth table in the order of
-//! PTX's `lop3`.
+//! Any boolean function of three words, which is one instruction of a GPU (LOP3): there it is that
+//! instruction, here what it folds to. The number is the truth table in the order of PTX's `lop3`.
+
+#[cfg(target_arch = "nvptx64")]
+pub use kgpu_kernels::gpu::lop3 as lut3;
 
 /// The function whose truth table is `TABLE`: that of 0xf0, 0xcc and 0xaa for `a`, `b` and `c`.
 /// Bits of `TABLE` above the eighth are ignored.
 //
 // Written so that it folds to the two or three operations that the function needs; which they are
 // is known when it is compiled.
+#[cfg(not(target_arch = "nvptx64"))]
 #[inline(always)]
 #[must_use]
 pub const fn lut3<const TABLE: u32>(a: u32, b: u32, c: u32) -> u32 {
@@ -31,6 +33,7 @@ pub const fn lut3<const TABLE: u32>(a: u32, b: u32, c: u32) -> u32 {
 }
 
 /// The same of two words: the table of 0xc and 0xa.
+#[cfg(not(target_arch = "nvptx64"))]
 #[inline(always)]
 const fn lut2(table: u32, b: u32, c: u32) -> u32 {
     match table {
