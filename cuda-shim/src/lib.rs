@@ -7,6 +7,7 @@
 mod code;
 mod functions;
 
+use std::error::Error;
 use std::sync::OnceLock;
 
 use libloading::Library;
@@ -29,7 +30,10 @@ fn library() -> Result<&'static Library, &'static str> {
         .get_or_init(|| {
             // SAFETY: opening runs the library's constructors: NVIDIA's own, from the system's library
             // path, which is what linking to it would do before `main`.
-            unsafe { Library::new(FILE) }.map_err(|error| error.to_string())
+            unsafe { Library::new(FILE) }.map_err(|error| {
+                // The linker's own words are the source.
+                error.source().map_or_else(|| error.to_string(), ToString::to_string)
+            })
         })
         .as_ref()
         .map_err(String::as_str)

@@ -109,6 +109,8 @@ pub struct Done {
     pub user: u64,
     /// How it ended.
     pub status: Status,
+    /// The number of the backend that did it.
+    pub backend: u16,
     /// When it was handed over.
     pub since: Instant,
 }
@@ -375,6 +377,7 @@ impl Loopback {
             done(Done {
                 user: ticket.user,
                 status,
+                backend: completion.backend,
                 since: ticket.since,
             });
             count += 1;

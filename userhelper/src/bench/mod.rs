@@ -16,6 +16,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::BenchArgs;
+use crate::engine::Choice;
 use crate::error::{UserError, exit};
 use crate::loopback::LoopError;
 use plan::Case;
@@ -35,6 +36,7 @@ pub fn run(args: &BenchArgs) -> Result<(), UserError> {
         });
     }
     let cases = plan::cases(args)?;
+    let choice = args.backend.choose(|| Ok(()))?;
     let bar = ProgressBar::new(u64::try_from(cases.len()).unwrap_or(0) * u64::from(args.repeats));
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {msg}") {
         bar.set_style(style);
@@ -43,7 +45,7 @@ pub fn run(args: &BenchArgs) -> Result<(), UserError> {
     for case in &cases {
         bar.set_message(case.to_string());
         let duration = Duration::from_secs_f64(args.seconds);
-        let row = measure(case, duration, args.repeats, || bar.inc(1));
+        let row = measure(case, &choice, duration, args.repeats, || bar.inc(1));
         rows.push(row.map_err(|error| broken(case, &error))?);
     }
     bar.finish_and_clear();
@@ -95,11 +97,12 @@ fn limit(most: Option<f64>, rows: &[Row]) -> Result<(), UserError> {
 /// Measures one case: pairs of direct and ring runs.
 fn measure(
     case: &Case,
+    choice: &Choice,
     duration: Duration,
     repeats: u32,
     mut step: impl FnMut(),
 ) -> Result<Row, LoopError> {
-    let mut bench = ring::Bench::start(case)?;
+    let mut bench = ring::Bench::start(case, choice)?;
     let direct = direct::Direct::new(case)?;
     bench.check(&direct)?;
     let warm = duration / 4;

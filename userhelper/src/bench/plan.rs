@@ -134,7 +134,11 @@ fn algorithm(text: &str) -> Result<(&'static Algorithm, usize), UserError> {
     let Some(bits) = bits else {
         return Ok((algorithm, usual_key(algorithm)));
     };
-    let len = bits.trim().parse().ok().filter(|bits| bits % 8 == 0);
+    let len = bits
+        .trim()
+        .parse::<usize>()
+        .ok()
+        .filter(|bits| bits % 8 == 0);
     match len.map(|bits: usize| bits / 8) {
         Some(len) if algorithm.has_key() && algorithm.key_sizes.contains(len) => {
             Ok((algorithm, len))
