@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use kgpu_core::abi::DEVICE_PATH;
 
+use crate::backend::choice::BackendArgs;
 use crate::bench::{self, BenchCommand};
 use crate::catalogue::Catalogue;
 use crate::engine::Tuning;
 use crate::error::UserError;
-use crate::{list, serve, status, verify};
+use crate::{devices, list, serve, status, verify};
 
 /// The helper of the kgpu kernel module: bulk ciphers of the Linux kernel, computed outside of it.
 #[derive(Debug, Parser)]
@@ -50,6 +51,8 @@ pub enum Command {
     Status,
     /// List the algorithms that this helper computes.
     List(ListArgs),
+    /// List the CUDA devices, and whether kgpu can use them.
+    Devices,
     /// Check every algorithm on this machine: published vectors and random requests through the real
     /// ring, against the modes' standards, libgcrypt and OpenSSL.
     ///
@@ -60,15 +63,6 @@ pub enum Command {
     /// Measure inside this process, without a kernel: the ring, the device, other implementations.
     #[command(subcommand)]
     Bench(Box<BenchCommand>),
-}
-
-/// What computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BackendChoice {
-    /// The best one there is.
-    Auto,
-    /// The CPU.
-    Cpu,
 }
 
 /// Parses the KiB of a tile.
@@ -99,9 +93,9 @@ pub fn workers(text: &str) -> Result<usize, String> {
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// What computes.
-    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
-    pub backend: BackendChoice,
-    /// Threads that compute [default: one per processor]. With 1 the ring is served and computed by
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    /// Threads that compute on the CPU [default: one per processor]. With 1 the ring is served and computed by
     /// one thread, which has the lowest latency.
     #[arg(long, value_name = "N", value_parser = workers)]
     pub workers: Option<usize>,
@@ -136,18 +130,15 @@ pub fn all_processors() -> usize {
 /// [`UserError`], with what to do next.
 pub fn run(cli: Cli) -> Result<(), UserError> {
     match cli.command {
-        Command::Serve(args) => {
-            // The CPU is the only backend of this build, hence also the best one.
-            let (BackendChoice::Auto | BackendChoice::Cpu) = args.backend;
-            serve::serve(&serve::Options {
-                device: args.device,
-                tuning: Tuning {
-                    workers: args.workers.unwrap_or_else(all_processors),
-                    poll: Duration::from_micros(args.poll_us),
-                },
-                tile_bytes: args.tile_kib << 10,
-            })
-        }
+        Command::Serve(args) => serve::serve(&serve::Options {
+            device: args.device,
+            tuning: Tuning {
+                workers: args.workers.unwrap_or_else(all_processors),
+                poll: Duration::from_micros(args.poll_us),
+            },
+            tile_bytes: args.tile_kib << 10,
+            backend: args.backend,
+        }),
         Command::Status => {
             print!(
                 "{}",
@@ -166,6 +157,10 @@ pub fn run(cli: Cli) -> Result<(), UserError> {
                     list::text(algorithms)
                 }
             );
+            Ok(())
+        }
+        Command::Devices => {
+            print!("{}", devices::text());
             Ok(())
         }
         Command::Bench(args) => bench::run(&args),

@@ -83,7 +83,7 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
             sq: SubmissionConsumer::new(RingPlace::submissions(layout)),
             cq: CompletionProducer::new(RingPlace::completions(layout)),
             seats: Seats::new(entries),
-            keys: KeyCache::new(layout, &parts.catalogue),
+            keys: KeyCache::new(layout, &parts.catalogue, parts.backend.schedules()),
             jobs: Vec::with_capacity(index(u64::from(layout.sizes.tiles))),
             outcomes: Vec::with_capacity(index(u64::from(layout.sizes.tiles))),
             unposted: VecDeque::new(),
@@ -266,9 +266,8 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
         self.parts.backend.collect(&mut outcomes);
         self.wake_module()?;
         let mut progress = !outcomes.is_empty();
-        let code = self.parts.backend.code();
         for outcome in outcomes.drain(..) {
-            let done = self.seats.settle(outcome.seat, outcome.result, code);
+            let done = self.seats.settle(&outcome);
             if let Some((completion, bytes, fault)) = done {
                 self.finish(completion, bytes, fault)?;
             }

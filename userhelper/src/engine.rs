@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use kgpu_core::num::index;
 
-use crate::backend::{Inline, Threads};
+use crate::backend::gpu::{GpuTuning, Opener};
+use crate::backend::{Backend, CPU_NAME, Gpu, Inline, Threads};
 use crate::catalogue::Catalogue;
 use crate::dispatcher::{Dispatcher, Parts};
 use crate::ending::{DispatchError, Ended, Stop};
@@ -38,19 +39,77 @@ pub enum EngineError {
     Dispatch(#[from] DispatchError),
 }
 
+/// Which backend computes.
+#[derive(Clone, Debug, Default)]
+pub enum Choice {
+    /// The CPU alone.
+    #[default]
+    Cpu,
+    /// A device, and the CPU for what is not for the device.
+    Device {
+        /// Which device.
+        opener: Arc<dyn Opener>,
+        /// What the user set about it.
+        tuning: GpuTuning,
+    },
+}
+
+impl Choice {
+    /// The backend's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu => CPU_NAME,
+            Self::Device { opener, .. } => opener.name(),
+        }
+    }
+
+    /// One line about it, for the log.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Cpu => CPU_NAME.into(),
+            Self::Device { opener, .. } => format!("{}: {}", opener.name(), opener.describe()),
+        }
+    }
+}
+
+/// A session to serve.
+#[derive(Debug)]
+pub struct Serving<L> {
+    /// Its region.
+    pub region: Arc<Region>,
+    /// The algorithms served.
+    pub catalogue: Catalogue,
+    /// The other end.
+    pub link: L,
+    /// What wakes the dispatcher.
+    pub waker: Arc<Waker>,
+    /// What stops it.
+    pub stop: Arc<Stop>,
+    /// Workers and polling.
+    pub tuning: Tuning,
+    /// What computes.
+    pub choice: Choice,
+}
+
 /// Serves a session until it ends. `serving` is called when the ring is about to be served.
 ///
 /// # Errors
 /// [`EngineError`].
 pub fn run<L: Link>(
-    region: Arc<Region>,
-    catalogue: Catalogue,
-    link: L,
-    waker: Arc<Waker>,
-    stop: Arc<Stop>,
-    tuning: Tuning,
+    session: Serving<L>,
     serving: impl FnOnce(),
 ) -> Result<(Ended, Tally), EngineError> {
+    let Serving {
+        region,
+        catalogue,
+        link,
+        waker,
+        stop,
+        tuning,
+        choice,
+    } = session;
     let workers = tuning.workers.max(1);
     let jobs = index(u64::from(region.layout().sizes.tiles));
     let lanes: Vec<Lane> = (0..workers).map_while(|_| Lane::take(&region)).collect();
@@ -75,17 +134,30 @@ pub fn run<L: Link>(
         }};
     }
     let mut lanes = lanes;
-    Ok(match lanes.pop() {
-        Some(lane) if lanes.is_empty() => serve!(Inline::new(lane, jobs)),
+    let alone = match lanes.pop() {
+        Some(lane) if lanes.is_empty() => Some(Inline::new(lane, jobs)),
         last => {
             lanes.extend(last);
-            serve!(Threads::start(
-                lanes,
-                algorithms,
-                jobs,
-                tuning.poll,
-                Arc::clone(&waker)
-            )?)
+            None
+        }
+    };
+    let threads = |lanes| Threads::start(lanes, algorithms, jobs, tuning.poll, Arc::clone(&waker));
+    Ok(match (choice, alone) {
+        (Choice::Cpu, Some(alone)) => serve!(alone),
+        (Choice::Cpu, None) => serve!(threads(lanes)?),
+        (
+            Choice::Device {
+                opener,
+                tuning: gpu,
+            },
+            alone,
+        ) => {
+            let cpu: Box<dyn Backend> = match alone {
+                Some(alone) => Box::new(alone),
+                None => Box::new(threads(lanes)?),
+            };
+            let (pool, sleeper) = (Arc::clone(&region), Arc::clone(&waker));
+            serve!(Gpu::new(opener, pool, &catalogue, sleeper, cpu, gpu))
         }
     })
 }

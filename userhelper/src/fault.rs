@@ -98,6 +98,8 @@ pub enum Fault {
     Panicked,
     /// The helper was told to end at once.
     ShuttingDown,
+    /// The device failed at a time when results may already lie on their sources.
+    DeviceFailed,
 }
 
 impl Fault {
@@ -107,7 +109,7 @@ impl Fault {
         match self {
             Self::UnknownAlgorithm(_) | Self::UnknownOp(_) => Status::Unsupported,
             Self::StaleKey { .. } => Status::StaleKey,
-            Self::Work(_) | Self::Panicked => Status::BackendFailed,
+            Self::Work(_) | Self::Panicked | Self::DeviceFailed => Status::BackendFailed,
             Self::ShuttingDown => Status::ShuttingDown,
             _ => Status::Malformed,
         }
@@ -137,6 +139,7 @@ impl Fault {
             Self::Work(_) => 18,
             Self::Panicked => 19,
             Self::ShuttingDown => 20,
+            Self::DeviceFailed => 21,
         }
     }
 }
@@ -196,6 +199,9 @@ impl std::fmt::Display for Fault {
             Self::Work(e) => e.fmt(f),
             Self::Panicked => f.write_str("the algorithm's code panicked"),
             Self::ShuttingDown => f.write_str("shutting down"),
+            Self::DeviceFailed => {
+                f.write_str("the device failed after it may have overwritten the source")
+            }
         }
     }
 }

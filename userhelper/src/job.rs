@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kgpu_core::cpu::Work;
 
+use crate::backend::CPU_CODE;
 use crate::fault::Fault;
 use crate::keys::Prepared;
 use crate::region::{Lane, Span};
@@ -31,9 +32,21 @@ pub struct Outcome {
     pub seat: u32,
     /// Done, or why not.
     pub result: Result<(), Fault>,
+    /// The number of the backend that did it, or failed to.
+    pub backend: u16,
 }
 
 impl Job {
+    /// What became of the job at a backend.
+    #[must_use]
+    pub const fn outcome(&self, result: Result<(), Fault>, backend: u16) -> Outcome {
+        Outcome {
+            seat: self.seat,
+            result,
+            backend,
+        }
+    }
+
     /// Runs the job on the calling thread. A panic of the algorithm's code becomes a fault.
     pub fn run(&self, lane: &mut Lane) -> Outcome {
         // Unwind safety: the key is only read, the lane gives its claim up while unwinding, and
@@ -46,9 +59,6 @@ impl Job {
             Ok(Err(span)) => Err(Fault::Span(span)),
             Err(_) => Err(Fault::Panicked),
         };
-        Outcome {
-            seat: self.seat,
-            result,
-        }
+        self.outcome(result, CPU_CODE)
     }
 }

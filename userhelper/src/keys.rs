@@ -8,12 +8,13 @@ use std::sync::Arc;
 use kgpu_core::abi::{KeyEntry, Layout};
 use kgpu_core::algorithm::Algorithm;
 use kgpu_core::cell::Words;
-use kgpu_core::cpu::CpuKey;
+use kgpu_core::cpu::{CpuKey, KeyError};
 use kgpu_core::keytable;
 use kgpu_core::num::{index, low32};
 use zerocopy::IntoBytes;
 use zeroize::Zeroize;
 
+use crate::backend::gpu::{Schedule, Schedules};
 use crate::catalogue::Catalogue;
 use crate::fault::Fault;
 
@@ -24,8 +25,10 @@ pub struct Prepared {
     pub algorithm: &'static Algorithm,
     /// Its index in the catalogue.
     pub index: usize,
-    /// The key.
+    /// The key, for the CPU.
     pub key: Box<dyn CpuKey>,
+    /// The key, for a device, where there is one that has kernels for the algorithm.
+    pub schedule: Option<Schedule>,
 }
 
 #[derive(Debug)]
@@ -40,14 +43,15 @@ pub struct KeyCache {
     slots: Box<[Option<Filled>]>,
     /// By index in the catalogue: algorithms without a key need no slot.
     keyless: Box<[Option<Arc<Prepared>>]>,
+    schedules: Option<Arc<Schedules>>,
     layout: Layout,
     filled: usize,
 }
 
 impl KeyCache {
-    /// An empty cache for a region's key table.
+    /// An empty cache for a region's key table. `schedules` expands for a device.
     #[must_use]
-    pub fn new(layout: &Layout, catalogue: &Catalogue) -> Self {
+    pub fn new(layout: &Layout, catalogue: &Catalogue, schedules: Option<Arc<Schedules>>) -> Self {
         let keyless = catalogue
             .all()
             .iter()
@@ -56,16 +60,14 @@ impl KeyCache {
                 if algorithm.has_key() {
                     return None;
                 }
-                let key = (algorithm.cpu)(&[]).ok()?;
-                Some(Arc::new(Prepared {
-                    algorithm,
-                    index,
-                    key,
-                }))
+                prepare(algorithm, index, schedules.as_ref(), &[])
+                    .ok()
+                    .map(Arc::new)
             });
         Self {
             keyless: keyless.collect(),
             slots: (0..layout.sizes.keys).map(|_| None).collect(),
+            schedules,
             layout: *layout,
             filled: 0,
         }
@@ -91,9 +93,7 @@ impl KeyCache {
     ) -> Result<Arc<Prepared>, Fault> {
         if !algorithm.has_key() {
             let key = self.keyless.get(at).and_then(Option::as_ref);
-            return key
-                .map(Arc::clone)
-                .ok_or(Fault::Key(kgpu_core::cpu::KeyError { len: 0 }));
+            return key.map(Arc::clone).ok_or(Fault::Key(KeyError { len: 0 }));
         }
         let place = self
             .slots
@@ -113,11 +113,9 @@ impl KeyCache {
         if place.take().is_some() {
             self.filled -= 1;
         }
-        let key = Arc::new(Prepared {
-            algorithm,
-            index: at,
-            key: read(control, &self.layout, algorithm, slot, generation)?,
-        });
+        let expand = |key: &[u8]| prepare(algorithm, at, self.schedules.as_ref(), key);
+        let key = read(control, &self.layout, algorithm, slot, generation, expand)?;
+        let key = Arc::new(key);
         *place = Some(Filled {
             generation,
             key: Arc::clone(&key),
@@ -150,14 +148,15 @@ fn generation_of(control: Words<'_>, layout: &Layout, slot: u32) -> u32 {
     keytable::entry_at(layout, slot).map_or(0, |at| low32(control.load(at)))
 }
 
-/// Takes one whole key out of the table and expands it.
+/// Takes one whole key out of the table and has it expanded; no copy of it stays.
 fn read(
     control: Words<'_>,
     layout: &Layout,
     algorithm: &'static Algorithm,
     slot: u32,
     generation: u32,
-) -> Result<Box<dyn CpuKey>, Fault> {
+    prepare: impl FnOnce(&[u8]) -> Result<Prepared, KeyError>,
+) -> Result<Prepared, Fault> {
     let Some(mut entry) = keytable::read(control, layout, slot, generation) else {
         return Err(Fault::StaleKey {
             slot,
@@ -165,12 +164,32 @@ fn read(
             found: generation_of(control, layout, slot),
         });
     };
-    let key = expand(&entry, algorithm);
+    let key = check(&entry, algorithm).and_then(|key| prepare(key).map_err(Fault::Key));
     entry.as_mut_bytes().zeroize();
     key
 }
 
-fn expand(entry: &KeyEntry, algorithm: &'static Algorithm) -> Result<Box<dyn CpuKey>, Fault> {
+/// Expands a key for the CPU, and for a device where that has kernels for it.
+fn prepare(
+    algorithm: &'static Algorithm,
+    index: usize,
+    schedules: Option<&Arc<Schedules>>,
+    key: &[u8],
+) -> Result<Prepared, KeyError> {
+    let schedule = match (schedules, algorithm.device) {
+        (Some(schedules), Some(code)) => Some(schedules.expand(algorithm.id, code, key)?),
+        _ => None,
+    };
+    Ok(Prepared {
+        algorithm,
+        index,
+        key: (algorithm.cpu)(key)?,
+        schedule,
+    })
+}
+
+/// The bytes of a key, if the entry is one of the algorithm's.
+fn check<'a>(entry: &'a KeyEntry, algorithm: &Algorithm) -> Result<&'a [u8], Fault> {
     if entry.algorithm != algorithm.id.0 {
         return Err(Fault::KeyOfOther {
             algorithm: entry.algorithm,
@@ -180,12 +199,11 @@ fn expand(entry: &KeyEntry, algorithm: &'static Algorithm) -> Result<Box<dyn Cpu
         return Err(Fault::NotZero("the key entry's reserved field"));
     }
     let len = usize::from(entry.key_len);
-    let key = entry
+    entry
         .key
         .get(..len)
         .filter(|_| algorithm.key_sizes.contains(len))
-        .ok_or(Fault::Key(kgpu_core::cpu::KeyError { len }))?;
-    (algorithm.cpu)(key).map_err(Fault::Key)
+        .ok_or(Fault::Key(KeyError { len }))
 }
 
 #[cfg(test)]
@@ -220,7 +238,7 @@ mod tests {
     fn one_expansion_per_slot_fill() {
         let region = region();
         let catalogue = Catalogue::registry();
-        let mut cache = KeyCache::new(region.layout(), &catalogue);
+        let mut cache = KeyCache::new(region.layout(), &catalogue, None);
         let aes = kgpu_algos::by_name("ecb(aes)").unwrap();
         store(&region, 2, 5, aes, 1);
         let mut get = |generation| cache.get(region.control(), aes, 0, 2, generation);
@@ -238,7 +256,7 @@ mod tests {
     #[test]
     fn a_sweep_drops_what_the_table_has_dropped() {
         let region = region();
-        let mut cache = KeyCache::new(region.layout(), &Catalogue::registry());
+        let mut cache = KeyCache::new(region.layout(), &Catalogue::registry(), None);
         let aes = kgpu_algos::by_name("ecb(aes)").unwrap();
         for slot in 0..3 {
             store(&region, slot, 1, aes, 1);
@@ -254,7 +272,7 @@ mod tests {
     fn algorithms_without_a_key_need_no_slot() {
         let region = region();
         let catalogue = Catalogue::registry();
-        let mut cache = KeyCache::new(region.layout(), &catalogue);
+        let mut cache = KeyCache::new(region.layout(), &catalogue, None);
         let crc = kgpu_algos::by_name("crc32c").unwrap();
         let (at, _) = catalogue.find(crc.id).unwrap();
         assert!(cache.get(region.control(), crc, at, 0, 0).is_ok());
@@ -264,7 +282,7 @@ mod tests {
     #[test]
     fn prepared_keys_print_no_key() {
         let region = region();
-        let mut cache = KeyCache::new(region.layout(), &Catalogue::registry());
+        let mut cache = KeyCache::new(region.layout(), &Catalogue::registry(), None);
         let aes = kgpu_algos::by_name("ecb(aes)").unwrap();
         store(&region, 0, 1, aes, 0xab);
         let key = cache.get(region.control(), aes, 0, 0, 1).unwrap();

@@ -6,9 +6,9 @@
 //! * [`backend`]: what computes.
 //! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
 //! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`] and tests.
-//! * [`cli`], [`list`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
+//! * [`cli`], [`list`], [`devices`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
 //!
-//! Raw memory is touched in `region` and ioctls are made in `device`; the rest is safe Rust.
+//! Raw memory is touched in `region` and `backend::gpu`, ioctls are made in `device`; the rest is safe Rust.
 #![deny(unsafe_code)]
 
 pub mod backend;
@@ -16,6 +16,7 @@ pub mod bench;
 pub mod catalogue;
 pub mod cli;
 pub mod device;
+pub mod devices;
 pub mod dispatcher;
 pub mod ending;
 pub mod engine;

@@ -7,7 +7,7 @@ use kgpu_core::abi::Layout;
 
 use crate::catalogue::Catalogue;
 use crate::ending::{Ended, Stop};
-use crate::engine::{self, EngineError, Tuning};
+use crate::engine::{self, Choice, EngineError, Serving, Tuning};
 use crate::link::ThreadLink;
 use crate::loopback::{LoopError, Loopback};
 use crate::region::Region;
@@ -25,11 +25,25 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Starts a helper on a fresh region.
+    /// Starts a helper that computes on the CPU, on a fresh region.
     ///
     /// # Errors
     /// [`LoopError`]: memory or threads could not be had.
     pub fn start(
+        layout: Layout,
+        catalogue: Catalogue,
+        tuning: Tuning,
+        tile_bytes: u32,
+    ) -> Result<Self, LoopError> {
+        Self::start_on(Choice::Cpu, layout, catalogue, tuning, tile_bytes)
+    }
+
+    /// Starts a helper that computes on the chosen backend, on a fresh region.
+    ///
+    /// # Errors
+    /// [`LoopError`]: memory or threads could not be had.
+    pub fn start_on(
+        choice: Choice,
         layout: Layout,
         catalogue: Catalogue,
         tuning: Tuning,
@@ -45,10 +59,18 @@ impl Rig {
             tile_bytes,
         )?;
         let link = ThreadLink::new(own);
-        let stopped = Arc::clone(&stop);
+        let serving = Serving {
+            region,
+            catalogue,
+            link,
+            waker,
+            stop: Arc::clone(&stop),
+            tuning,
+            choice,
+        };
         let helper = std::thread::Builder::new()
             .name("kgpu-dispatch".into())
-            .spawn(move || engine::run(region, catalogue, link, waker, stopped, tuning, || {}))?;
+            .spawn(move || engine::run(serving, || {}))?;
         Ok(Self {
             module,
             stop,

@@ -4,7 +4,9 @@
 use kgpu_core::abi::{Completion, Status, Submission};
 use kgpu_core::num::index;
 
+use crate::backend::CPU_CODE;
 use crate::fault::Fault;
+use crate::job::Outcome;
 
 #[derive(Clone, Copy, Debug)]
 struct Seat {
@@ -12,6 +14,8 @@ struct Seat {
     /// Tiles not yet done.
     left: u32,
     fault: Option<Fault>,
+    /// The backend that did all tiles so far; 0 before the first.
+    backend: u16,
 }
 
 /// The table.
@@ -58,30 +62,34 @@ impl Seats {
             submission,
             left: submission.tile_count,
             fault: None,
+            backend: 0,
         });
         self.tiles += u64::from(submission.tile_count);
         Some(seat)
     }
 
     /// One tile less. The result is the request's completion when it was the last, with its source
-    /// bytes and its first fault.
-    pub fn settle(
-        &mut self,
-        seat: u32,
-        result: Result<(), Fault>,
-        backend: u16,
-    ) -> Option<(Completion, u32, Option<Fault>)> {
-        let place = self.seats.get_mut(index(u64::from(seat)))?;
+    /// bytes and its first fault. It names a device only if that computed every tile.
+    pub fn settle(&mut self, outcome: &Outcome) -> Option<(Completion, u32, Option<Fault>)> {
+        let place = self.seats.get_mut(index(u64::from(outcome.seat)))?;
         let taken = place.as_mut()?;
-        taken.fault = taken.fault.or(result.err());
+        taken.fault = taken.fault.or(outcome.result.err());
+        taken.backend = match taken.backend {
+            0 => outcome.backend,
+            same if same == outcome.backend => same,
+            _ => CPU_CODE,
+        };
         taken.left = taken.left.saturating_sub(1);
         if taken.left > 0 {
             return None;
         }
         let Seat {
-            submission, fault, ..
+            submission,
+            fault,
+            backend,
+            ..
         } = place.take()?;
-        self.free.push(seat);
+        self.free.push(outcome.seat);
         self.tiles -= u64::from(submission.tile_count);
         let done = completion(&submission, fault.as_ref(), backend);
         Some((done, submission.bytes, fault))
@@ -124,28 +132,55 @@ mod tests {
         }
     }
 
+    fn outcome(seat: u32, result: Result<(), Fault>, backend: u16) -> Outcome {
+        Outcome {
+            seat,
+            result,
+            backend,
+        }
+    }
+
+    /// A request that a device left to the CPU in part is none of the device's.
+    #[test]
+    fn completions_name_who_computed_them() {
+        for (tiles, named) in [
+            ([2, 2, 2], 2),
+            ([2, 1, 2], 1),
+            ([1, 2, 2], 1),
+            ([2, 2, 3], 1),
+        ] {
+            let mut seats = Seats::new(2);
+            let seat = seats.take(submission(3)).unwrap();
+            let mut done = None;
+            for backend in tiles {
+                done = seats.settle(&outcome(seat, Ok(()), backend));
+            }
+            assert_eq!(done.unwrap().0.backend, named, "{tiles:?}");
+        }
+    }
+
     #[test]
     fn a_request_is_done_with_its_last_tile() {
         let mut seats = Seats::new(2);
         let seat = seats.take(submission(3)).unwrap();
-        assert!(seats.settle(seat, Ok(()), 1).is_none());
-        assert!(seats.settle(seat, Ok(()), 1).is_none());
+        assert!(seats.settle(&outcome(seat, Ok(()), 1)).is_none());
+        assert!(seats.settle(&outcome(seat, Ok(()), 1)).is_none());
         assert_eq!(seats.tiles(), 3);
-        let (done, bytes, fault) = seats.settle(seat, Ok(()), 1).unwrap();
+        let (done, bytes, fault) = seats.settle(&outcome(seat, Ok(()), 1)).unwrap();
         assert_eq!((done.request, done.session, done.written_len), (77, 3, 50));
         assert_eq!((done.status, bytes, fault), (0, 100, None));
         assert!(seats.is_empty() && seats.tiles() == 0);
         // Nobody sits there any more.
-        assert!(seats.settle(seat, Ok(()), 1).is_none());
+        assert!(seats.settle(&outcome(seat, Ok(()), 1)).is_none());
     }
 
     #[test]
     fn the_first_fault_counts_and_nothing_is_written() {
         let mut seats = Seats::new(2);
         let seat = seats.take(submission(3)).unwrap();
-        seats.settle(seat, Ok(()), 1);
-        seats.settle(seat, Err(Fault::Panicked), 1);
-        let last = seats.settle(seat, Err(Fault::ShuttingDown), 1);
+        seats.settle(&outcome(seat, Ok(()), 1));
+        seats.settle(&outcome(seat, Err(Fault::Panicked), 1));
+        let last = seats.settle(&outcome(seat, Err(Fault::ShuttingDown), 1));
         let (done, _, fault) = last.unwrap();
         assert_eq!(fault, Some(Fault::Panicked));
         assert_eq!(done.written_len, 0);

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use kgpu_core::abi::{Attach, SessionState};
 use rustix::io::Errno;
 
-use crate::backend::CPU_NAME;
+use crate::backend::choice::BackendArgs;
 use crate::catalogue::Catalogue;
 use crate::device::Device;
 use crate::ending::{Ended, Stop};
-use crate::engine::{self, EngineError, Tuning};
+use crate::engine::{self, Choice, EngineError, Serving, Tuning};
 use crate::error::{UserError, exit};
 use crate::heartbeat::Heartbeat;
 use crate::link::DeviceLink;
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const REATTACH: Duration = Duration::from_secs(30);
 
 /// What the user asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The device node.
     pub device: PathBuf,
@@ -42,6 +42,8 @@ pub struct Options {
     pub tuning: Tuning,
     /// Most bytes of a tile.
     pub tile_bytes: u32,
+    /// What computes, as the user wants it.
+    pub backend: BackendArgs,
 }
 
 /// Serves until a signal or an error ends it.
@@ -60,7 +62,10 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
             "raise the limit of open files (`ulimit -n`)",
         )
     })?;
-    let mut session = attach(options)?;
+    // With every right: the driver may have to load its module and make its device nodes. What lives on of it
+    // has none.
+    let choice = options.backend.choose(privileges::drop_all)?;
+    let mut session = attach(options, &choice)?;
     if let Err(errno) = privileges::drop_all_but_kept() {
         return Err(UserError::failure(
             format!("dropping rights failed: {errno}"),
@@ -68,7 +73,7 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
         ));
     }
     loop {
-        match one_session(options, &signals, &session)? {
+        match one_session(options, &choice, &signals, &session)? {
             Ended::Stopped => return Ok(()),
             Ended::Quarantined => {
                 return Err(UserError {
@@ -85,7 +90,7 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
         }
         // Unmapped and closed: only then does the module free the old pool and let anyone in.
         drop(session);
-        let Some(next) = attach_anew(options, &signals)? else {
+        let Some(next) = attach_anew(options, &choice, &signals)? else {
             return Ok(());
         };
         session = next;
@@ -107,9 +112,9 @@ struct Session {
     region: Arc<Region>,
 }
 
-fn attach(options: &Options) -> Result<Session, UserError> {
+fn attach(options: &Options, choice: &Choice) -> Result<Session, UserError> {
     let device = Device::open(&options.device)?;
-    let attach: Attach = device.attach(CPU_NAME, options.tile_bytes)?;
+    let attach: Attach = device.attach(choice.name(), options.tile_bytes)?;
     let region = Region::of_device(
         std::os::fd::AsFd::as_fd(&device),
         &attach,
@@ -131,14 +136,18 @@ fn attach(options: &Options) -> Result<Session, UserError> {
 }
 
 /// Attaches again after a session was retired; `None` when a signal came meanwhile.
-fn attach_anew(options: &Options, signals: &Signals) -> Result<Option<Session>, UserError> {
+fn attach_anew(
+    options: &Options,
+    choice: &Choice,
+    signals: &Signals,
+) -> Result<Option<Session>, UserError> {
     let since = Instant::now();
     let mut pause = Duration::from_millis(50);
     loop {
         if signals.wait(pause).map_err(waiting)? > 0 {
             return Ok(None);
         }
-        let attached = privileges::with_kept(|| attach(options)).map_err(|errno| {
+        let attached = privileges::with_kept(|| attach(options, choice)).map_err(|errno| {
             UserError::failure(
                 format!("switching CAP_SYS_ADMIN on to attach anew failed: {errno}"),
                 "start `kgpu serve` again as root",
@@ -164,6 +173,7 @@ fn waiting(errno: Errno) -> UserError {
 /// Serves one session on threads of its own.
 fn one_session(
     options: &Options,
+    choice: &Choice,
     signals: &Signals,
     session: &Session,
 ) -> Result<Ended, UserError> {
@@ -182,20 +192,29 @@ fn one_session(
         let region = Arc::clone(&session.region);
         let link = DeviceLink::new(session.device.shared());
         let (stop, tuning) = (Arc::clone(&stop), options.tuning);
+        let chosen = choice.clone();
         std::thread::Builder::new()
             .name("kgpu-dispatch".into())
             .spawn(move || {
                 privileges::drop_all().map_err(|errno| EngineError::Thread(errno.into()))?;
                 let _heartbeat = Heartbeat::start(Arc::clone(&region))?;
-                let catalogue = Catalogue::registry();
-                engine::run(region, catalogue, link, waker, stop, tuning, || {
+                let serve = Serving {
+                    region,
+                    catalogue: Catalogue::registry(),
+                    link,
+                    waker,
+                    stop,
+                    tuning,
+                    choice: chosen,
+                };
+                engine::run(serve, || {
                     let _ = serving.send(());
                 })
             })
             .map_err(thread)?
     };
     let watched = if served.recv().is_ok() {
-        watch(options, signals, session, &stop, &|| {
+        watch(options, choice, signals, session, &stop, &|| {
             dispatcher.is_finished()
         })
     } else {
@@ -241,6 +260,7 @@ fn log(ended: Ended, tally: &Tally) {
 /// Starts the session and watches it until its dispatcher is done. Whether a signal ended it.
 fn watch(
     options: &Options,
+    choice: &Choice,
     signals: &Signals,
     session: &Session,
     stop: &Stop,
@@ -258,7 +278,8 @@ fn watch(
         if !live && state() == Some(SessionState::Live) {
             live = true;
             println!(
-                "READY backend={CPU_NAME} workers={} session={}",
+                "READY backend={} workers={} session={}",
+                choice.name(),
                 options.tuning.workers,
                 session.region.session()
             );

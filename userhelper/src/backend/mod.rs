@@ -1,21 +1,31 @@
 //! What computes: a backend takes jobs and tells what became of them. The dispatcher knows no more
 //! about it than this trait.
 
+pub mod choice;
+pub mod gpu;
 mod inline;
 mod threads;
 
+pub use gpu::Gpu;
 pub use inline::Inline;
 pub use threads::Threads;
+
+use std::sync::Arc;
 
 use crate::job::{Job, Outcome};
 
 /// Computes jobs. Owned by the dispatcher and called by its thread only.
-pub trait Backend: Send {
+pub trait Backend: Send + std::fmt::Debug {
     /// Its name, for the log and the module's status file.
     fn name(&self) -> &'static str;
 
-    /// Its number in completions.
+    /// Its number in completions of requests that it never saw.
     fn code(&self) -> u16;
+
+    /// Where it wants keys expanded for a device; `None` where the CPU's are enough.
+    fn schedules(&self) -> Option<Arc<gpu::Schedules>> {
+        None
+    }
 
     /// Takes a batch over; `jobs` is empty afterwards. Called when [`Backend::hungry`].
     fn submit(&mut self, jobs: &mut Vec<Job>);

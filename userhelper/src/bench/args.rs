@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::subject::{Keys, Way};
-use crate::cli::{BackendChoice, tile_kib, workers};
+use crate::backend::choice::BackendArgs;
+use crate::cli::{tile_kib, workers};
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -64,11 +65,11 @@ pub struct TimeArgs {
 }
 
 /// What computes behind the ring.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ServedArgs {
     /// What computes.
-    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
-    pub backend: BackendChoice,
+    #[command(flatten)]
+    pub backend: BackendArgs,
     /// Threads of the CPU backend [default: one per processor].
     #[arg(long, value_name = "N", value_parser = workers)]
     pub workers: Option<usize>,

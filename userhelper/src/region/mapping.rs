@@ -21,7 +21,7 @@ pub(super) enum Access {
 ///
 /// # Invariants
 /// `base` is page-aligned and `len` bytes from it stay mapped, readable, until the value is
-/// dropped. Nothing else in this process knows the address.
+/// dropped. Nothing else in this process knows the address, but for devices (`Window`).
 #[derive(Debug)]
 pub(super) struct Mapping {
     base: NonNull<u8>,

@@ -17,7 +17,7 @@ use kgpu_core::num::index;
 use rustix::io::Errno;
 
 use mapping::{Access, Mapping};
-pub use pool::{Lane, Pool, Span, SpanError};
+pub use pool::{Lane, Pool, Span, SpanError, Window};
 
 /// Why a region could not be had.
 #[derive(Debug, thiserror::Error)]

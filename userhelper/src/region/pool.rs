@@ -2,6 +2,7 @@
 //! one writes. What the peer claims about its tiles is checked here, not believed.
 #![allow(unsafe_code)]
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
@@ -130,7 +131,7 @@ struct Claim {
 /// The data pool.
 ///
 /// # Invariants
-/// Its mapping is reached through [`Lane`]s only. Each lane owns one claim, and a slice of the
+/// Its mapping is reached through [`Lane`]s only, and by devices through a [`Window`]. Each lane owns one claim, and a slice of the
 /// pool exists only while the lane's claim covers it and no other lane's claim conflicts with it.
 #[derive(Debug)]
 pub struct Pool {
@@ -158,6 +159,47 @@ impl Pool {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.map.len() == 0
+    }
+}
+
+/// The pool as a device reaches it: by address, not through a [`Lane`].
+///
+/// A device's copies and kernels are no accesses of this process: what they race with is wrong data, and never
+/// undefined behaviour, as long as no reference of ours covers the same bytes. Who uses the address keeps this:
+/// the device touches only bytes of spans that passed [`Span::check`], of jobs that the dispatcher handed over
+/// and that were not yet told of as done. Those bytes no lane of this process holds: a job is with one backend at a
+/// time. The module, which sees to it that requests in flight do not share bytes that are written, is the
+/// one party that could break this, and it is the kernel.
+#[derive(Debug)]
+pub struct Window {
+    region: Arc<Region>,
+}
+
+impl Window {
+    /// A window to a region's pool, which stays mapped until the window is dropped.
+    #[must_use]
+    pub fn new(region: &Arc<Region>) -> Self {
+        Self {
+            region: Arc::clone(region),
+        }
+    }
+
+    /// The pool's first byte.
+    #[must_use]
+    pub fn base(&self) -> NonNull<u8> {
+        self.region.pool.map.base()
+    }
+
+    /// Bytes of the pool.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.region.pool.len()
+    }
+
+    /// Whether the pool has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.region.pool.is_empty()
     }
 }
 

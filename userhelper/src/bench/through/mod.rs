@@ -22,7 +22,7 @@ use super::record::{CpuCost, Part, Record};
 use super::subject::{SECTOR, Subject, wrong};
 use crate::catalogue::Catalogue;
 use crate::cli::all_processors;
-use crate::engine::Tuning;
+use crate::engine::{Choice, Tuning};
 use crate::error::UserError;
 use crate::rig::Rig;
 use material::Material;
@@ -103,7 +103,7 @@ struct Served {
 }
 
 impl Served {
-    fn start(args: &ServedArgs, cases: &Plan) -> Result<Self, Broken> {
+    fn start(args: &ServedArgs, choice: &Choice, cases: &Plan) -> Result<Self, Broken> {
         let tile_bytes = args.tile_kib << 10;
         let sizes = cases.iter().flat_map(|(subject, cases)| {
             cases.iter().map(move |case| {
@@ -116,11 +116,12 @@ impl Served {
             workers: args.workers.unwrap_or_else(all_processors),
             poll: Duration::from_micros(args.poll_us),
         };
-        let rig = Rig::start(layout, Catalogue::registry(), tuning, tile_bytes)?;
+        let catalogue = Catalogue::registry();
+        let rig = Rig::start_on(choice.clone(), layout, catalogue, tuning, tile_bytes)?;
         Ok(Self {
             rig,
-            backend: "cpu".to_owned(),
-            args: *args,
+            backend: choice.name().to_owned(),
+            args: args.clone(),
         })
     }
 
