@@ -133,10 +133,12 @@ fn libgcrypt_computes_what_we_do() {
     for mode in ["ecb", "cbc", "ctr"] {
         has(&compared, mode, "aes", &[16, 24, 32]);
         has(&compared, mode, "twofish", &[16, 32]);
+        has(&compared, mode, "serpent", &[16, 24, 32]);
         has(&compared, mode, "blowfish", &(4..=56).collect::<Vec<_>>());
     }
     has(&compared, "xts", "aes", &[32, 48, 64]);
     has(&compared, "xts", "twofish", &[32, 64]);
+    has(&compared, "xts", "serpent", &[32, 48, 64]);
 }
 
 #[test]

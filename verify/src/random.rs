@@ -63,14 +63,18 @@ pub fn request(seed: u64, algorithm: &'static Algorithm, number: u64) -> Request
     }
 }
 
-/// A key of the group: any length that the algorithm has; now and then all bytes alike.
+/// A key of the group: of any length that the algorithm has, half of them of the lengths that other
+/// libraries know too (all, three quarters or half of the longest); now and then all bytes alike.
 fn key(seed: u64, algorithm: &Algorithm, group: u64, which: u32) -> Vec<u8> {
     let sizes = algorithm.key_sizes;
     let id = u64::from(algorithm.id.0);
     let mut rng = Rng::of(&[seed, id, group, u64::from(which), u64::MAX]);
     let lens = (sizes.max - sizes.min) / sizes.step.max(1) + 1;
-    let len = u32::from(sizes.min) + rng.below(u32::from(lens)) * u32::from(sizes.step);
-    let mut key = vec![0; num::index(u64::from(len))];
+    let any = u32::from(sizes.min) + rng.below(u32::from(lens)) * u32::from(sizes.step);
+    let usual = u32::from(sizes.max) / 4 * rng.pick(&[2, 3, 4]);
+    let (any, usual) = (num::index(u64::from(any)), num::index(u64::from(usual)));
+    let takes_usual = rng.below(2) == 0 && sizes.contains(usual);
+    let mut key = vec![0; if takes_usual { usual } else { any }];
     if rng.below(64) == 0 {
         key.fill(rng.pick(&[0, 0xff, 0x5a]));
     } else {

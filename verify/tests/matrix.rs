@@ -8,11 +8,13 @@ use kgpu_algos::{all, by_name, vectors};
 use kgpu_core::abi::{IvStep, Op, Tile};
 use kgpu_core::algorithm::{Algorithm, Mode};
 use kgpu_core::num::index;
+use kgpu_verify::host_kernels::HostKernels;
 use kgpu_verify::launch::{CpuPath, Launched, Launcher};
 use kgpu_verify::matrix::{Matrix, Settings};
 use kgpu_verify::pool::Layout;
 use kgpu_verify::random::{BYTES_MAX, TILES_MAX, request};
 use kgpu_verify::report::{Name, Report};
+use kgpu_verify::runner::Runner;
 use kgpu_verify::suite::{Oracle, Suite};
 
 fn settings(cases: u64) -> Settings {
@@ -26,11 +28,13 @@ fn settings(cases: u64) -> Settings {
 }
 
 fn run(settings: Settings, launcher: impl Launcher) -> Report {
-    let matrix = Matrix::new(settings, Oracle::new(all(), false), vectors()).unwrap();
+    run_on(settings, &mut Launched::new(launcher), false)
+}
+
+fn run_on(settings: Settings, runner: &mut dyn Runner, cpu_path: bool) -> Report {
+    let matrix = Matrix::new(settings, Oracle::new(all(), cpu_path), vectors()).unwrap();
     let mut told = 0;
-    let report = matrix
-        .run(&mut Launched::new(launcher), &mut |done| told = done)
-        .unwrap();
+    let report = matrix.run(runner, &mut |done| told = done).unwrap();
     assert_eq!(told, matrix.len());
     report
 }
@@ -56,7 +60,24 @@ fn the_cpu_path_passes_every_suite() {
     assert_eq!(aes.cell(Suite::OpenSsl).cases, 64);
     // 192-bit keys are not offered.
     let twofish = of("xts(twofish)").unwrap().cell(Suite::Libgcrypt).cases;
-    assert!((10..64).contains(&twofish), "{twofish}");
+    assert!((20..64).contains(&twofish), "{twofish}");
+}
+
+/// The kernels that there are, on the host: against the CPU path too, which they are not.
+#[test]
+fn kernels_on_the_host_pass_every_suite() {
+    let on_device = |algorithm: &&Algorithm| algorithm.device.is_some();
+    let kernels = Settings {
+        algorithms: all().iter().copied().filter(on_device).collect(),
+        ..settings(24)
+    };
+    let report = run_on(kernels, &mut HostKernels, true);
+    assert!(report.passed(), "{:#?}", report.failures);
+    for row in &report.rows {
+        let name = row.algorithm.name;
+        assert_eq!(row.cell(Suite::CpuPath).cases, 24, "{name}");
+        assert_eq!(row.proven, row.tiles, "{name}");
+    }
 }
 
 /// What is done to tiles, pool and proofs behind the CPU path's back.
@@ -225,7 +246,7 @@ fn random_requests_are_many_and_repeatable() {
         let steps = IvStep::ALL.iter().filter(|step| algorithm.steps(**step));
         let kinds = algorithm.ops().len() * steps.count() * Layout::all(algorithm).len();
         assert_eq!(seen.len(), kinds, "{}", algorithm.name);
-        assert_eq!(lens.len(), algorithm.key_sizes.iter().count());
+        assert!(lens.len() * 10 >= algorithm.key_sizes.iter().count() * 8);
         assert!((1200..7000).contains(&(bytes / 2000)), "{}", bytes / 2000);
         assert!(largest > 32 << 10);
         assert_eq!(partial > 0, algorithm.partial_last_unit());

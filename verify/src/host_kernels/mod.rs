@@ -10,10 +10,12 @@ mod batch;
 mod launch;
 #[cfg(feature = "proptest")]
 mod random;
+mod runner;
 
 pub use batch::{Batch, Request};
 #[cfg(feature = "proptest")]
 pub use random::batches;
+pub use runner::HostKernels;
 
 use kgpu_core::abi::Op;
 use kgpu_core::algorithm::Algorithm;
