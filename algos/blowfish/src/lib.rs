@@ -8,14 +8,19 @@
 //!
 //! Not constant time on the CPU: its substitution tables are indexed by data. Who can watch the caches
 //! of the machine that encrypts may learn about the key. The kernel's own driver has the same property.
+//! On a GPU the look-ups of a warp always go to different banks of shared memory: their time depends on
+//! no data. Keys for the GPU are expanded on the CPU.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+#![cfg_attr(target_arch = "nvptx64", feature(abi_ptx, asm_experimental_arch))]
 
 #[cfg(not(kgpu_kernel))]
 extern crate alloc;
 
 #[cfg(not(kgpu_kernel))]
 mod cpu;
+#[cfg(any(target_arch = "nvptx64", not(kgpu_kernel)))]
+mod device;
 mod known_answers;
 
 use kgpu_core::abi::AlgorithmId;
@@ -50,7 +55,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ecb,
         #[cfg(not(kgpu_kernel))]
-        device: None,
+        device: Some(&device::ECB),
     },
     Algorithm {
         id: AlgorithmId(17),
@@ -67,7 +72,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::cbc,
         #[cfg(not(kgpu_kernel))]
-        device: None,
+        device: Some(&device::CBC),
     },
     Algorithm {
         id: AlgorithmId(18),
@@ -84,7 +89,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         #[cfg(not(kgpu_kernel))]
         cpu: cpu::ctr,
         #[cfg(not(kgpu_kernel))]
-        device: None,
+        device: Some(&device::CTR),
     },
 ];
 

@@ -11,6 +11,10 @@ pub trait Cipher<const N: usize>: Copy {
     /// Words of one key's schedule, a multiple of 4. XTS has two, the data key's first.
     const KEY_WORDS: u32;
 
+    /// Whether a thread has some `12 * N` registers to spare: modes then fetch the next cells before they
+    /// compute these, and keep tweaks while the cipher works.
+    const SPARE: bool = false;
+
     /// Brings the schedule into shared memory; called by all threads of a block, each of which does
     /// its share.
     fn load(schedule: &Schedule);

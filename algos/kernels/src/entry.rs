@@ -33,6 +33,9 @@ pub trait Kernel: Traits {
 }
 
 /// The body of a kernel, for one block.
+///
+/// The closures of a kernel say that they are to be inlined: one that is called keeps its captures in
+/// memory.
 #[inline(always)]
 pub fn run<K: Kernel>(launch: Launch) {
     // The schedule in shared memory; no schedule lies at the last cell of all.
@@ -42,20 +45,32 @@ pub fn run<K: Kernel>(launch: Launch) {
         let work = launch.work(index);
         if work.fresh() {
             if K::PREPARES {
-                phase(|| K::load(&work, true));
-                phase(|| K::prepare(&work));
+                phase(
+                    #[inline(always)]
+                    || K::load(&work, true),
+                );
+                phase(
+                    #[inline(always)]
+                    || K::prepare(&work),
+                );
                 held = u32::MAX;
             }
             if held != work.span().key {
                 held = work.span().key;
-                phase(|| K::load(&work, false));
+                phase(
+                    #[inline(always)]
+                    || K::load(&work, false),
+                );
             }
-            phase(|| {
-                K::compute(&work);
-                if thread() == 0 {
-                    work.done();
-                }
-            });
+            phase(
+                #[inline(always)]
+                || {
+                    K::compute(&work);
+                    if thread() == 0 {
+                        work.done();
+                    }
+                },
+            );
         } else {
             held = u32::MAX;
             if thread() == 0 {
@@ -105,7 +120,7 @@ macro_rules! kernels {
                 let launch = unsafe {
                     $crate::Launch::new(tiles, spans, span_count, keys, scratch, stats)
                 };
-                $crate::gpu::grid(|| $crate::run::<$kernel>(launch));
+                $crate::gpu::grid(#[inline(always)] || $crate::run::<$kernel>(launch));
             }
         }
 

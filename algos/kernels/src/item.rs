@@ -123,6 +123,33 @@ impl Item {
         }
     }
 
+    /// Runs `body` for the cells of the calling thread, `N` at a time, with their source. With `ahead` the
+    /// next ones are fetched first, so that nothing waits for memory: at the price of `4 * N` registers.
+    #[inline(always)]
+    pub fn loaded<const N: usize>(&self, ahead: bool, mut body: impl FnMut(At<N>, [[u32; 4]; N])) {
+        if !ahead {
+            return self.cells::<N>(
+                #[inline(always)]
+                |at| body(at, self.load(at)),
+            );
+        }
+        let mut next = self.load(At { first: lane() });
+        self.cells::<N>(
+            #[inline(always)]
+            |at| {
+                let now = next;
+                // CAST: at most 8.
+                #[allow(clippy::cast_possible_truncation)]
+                let first = at.first + 32 * N as u32;
+                // The same in all lanes.
+                if first - lane() < self.high {
+                    next = self.load(At { first });
+                }
+                body(at, now);
+            },
+        );
+    }
+
     /// Whether a cell is one of the item's.
     #[inline(always)]
     #[must_use]
@@ -149,6 +176,12 @@ impl Item {
     #[must_use]
     pub const fn one_unit(&self) -> bool {
         self.unit_cells == 0 || self.high <= self.unit_cells
+    }
+
+    /// The data unit (counted in the tile) of cell 0, and that cell's number in it.
+    #[inline(always)]
+    pub(crate) const fn start(&self) -> (u32, u32) {
+        (self.unit, self.offset)
     }
 
     /// The IV of a data unit of the tile.
@@ -188,12 +221,18 @@ impl Item {
     pub fn load<const N: usize>(&self, at: At<N>) -> [[u32; 4]; N] {
         let mut cells = [[0; 4]; N];
         if self.whole {
-            unroll::<N>(|j| {
-                // SAFETY: a whole item has this cell.
-                cells[j] = unsafe { load16(self.src + u64::from(at.cell(j)) * CELL) };
-            });
+            unroll::<N>(
+                #[inline(always)]
+                |j| {
+                    // SAFETY: a whole item has this cell.
+                    cells[j] = unsafe { load16(self.src + u64::from(at.cell(j)) * CELL) };
+                },
+            );
         } else {
-            unroll::<N>(|j| cells[j] = self.load_cell(at.cell(j)));
+            unroll::<N>(
+                #[inline(always)]
+                |j| cells[j] = self.load_cell(at.cell(j)),
+            );
         }
         cells
     }
@@ -237,12 +276,18 @@ impl Item {
     #[inline(always)]
     pub fn store<const N: usize>(&self, at: At<N>, cells: &[[u32; 4]; N]) {
         if self.whole {
-            unroll::<N>(|j| {
-                // SAFETY: a whole item has this cell.
-                unsafe { store16(self.dst + u64::from(at.cell(j)) * CELL, cells[j]) };
-            });
+            unroll::<N>(
+                #[inline(always)]
+                |j| {
+                    // SAFETY: a whole item has this cell.
+                    unsafe { store16(self.dst + u64::from(at.cell(j)) * CELL, cells[j]) };
+                },
+            );
         } else {
-            unroll::<N>(|j| self.store_cell(at.cell(j), cells[j]));
+            unroll::<N>(
+                #[inline(always)]
+                |j| self.store_cell(at.cell(j), cells[j]),
+            );
         }
     }
 
@@ -270,15 +315,21 @@ impl Item {
 #[inline(always)]
 pub(crate) unsafe fn load_bytes(address: u64, bytes: u32) -> [u32; 4] {
     let mut words = [0; 4];
-    unroll::<4>(|i| {
-        unroll::<4>(|b| {
-            let (at, shift) = place(i, b);
-            if at < bytes {
-                // SAFETY: the caller's promise.
-                words[i] |= unsafe { load1(address + u64::from(at)) } << shift;
-            }
-        });
-    });
+    unroll::<4>(
+        #[inline(always)]
+        |i| {
+            unroll::<4>(
+                #[inline(always)]
+                |b| {
+                    let (at, shift) = place(i, b);
+                    if at < bytes {
+                        // SAFETY: the caller's promise.
+                        words[i] |= unsafe { load1(address + u64::from(at)) } << shift;
+                    }
+                },
+            );
+        },
+    );
     words
 }
 
@@ -288,15 +339,21 @@ pub(crate) unsafe fn load_bytes(address: u64, bytes: u32) -> [u32; 4] {
 /// They must be writable.
 #[inline(always)]
 pub(crate) unsafe fn store_bytes(address: u64, bytes: u32, words: [u32; 4]) {
-    unroll::<4>(|i| {
-        unroll::<4>(|b| {
-            let (at, shift) = place(i, b);
-            if at < bytes {
-                // SAFETY: the caller's promise.
-                unsafe { store1(address + u64::from(at), words[i] >> shift) }
-            }
-        });
-    });
+    unroll::<4>(
+        #[inline(always)]
+        |i| {
+            unroll::<4>(
+                #[inline(always)]
+                |b| {
+                    let (at, shift) = place(i, b);
+                    if at < bytes {
+                        // SAFETY: the caller's promise.
+                        unsafe { store1(address + u64::from(at), words[i] >> shift) }
+                    }
+                },
+            );
+        },
+    );
 }
 
 /// Where the `b`th byte of the `i`th word of a cell is: its number in the cell, its shift in the word.

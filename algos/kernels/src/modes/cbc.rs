@@ -8,7 +8,7 @@ use super::{plain, xor};
 use crate::counter::step;
 use crate::gpu::{load16, store16, thread, threads};
 use crate::item::{load_bytes, store_bytes};
-use crate::unroll;
+use crate::{Item, unroll};
 
 /// CBC decryption. Not in place: a block's neighbour is read by another warp.
 #[derive(Debug)]
@@ -20,24 +20,19 @@ pub struct CbcEncrypt<C, const N: usize>(PhantomData<C>);
 
 plain!(CbcDecrypt, Cells, in_place: false, work => {
     let cipher = C::new();
-    work.items(C::BLOCK, |item| {
-        item.cells::<N>(|at| {
-            let mut cells = item.load(at);
+    work.items(C::BLOCK, #[inline(always)] |item| {
+        item.loaded::<N>(C::SPARE, #[inline(always)] |at, source| {
+            let mut before = [[0; 4]; N];
+            if C::SPARE {
+                unroll::<N>(#[inline(always)] |j| before[j] = chained(item, at.cell(j), source[j], C::BLOCK));
+            }
+            let mut cells = source;
             cipher.decrypt(&mut cells);
-            unroll::<N>(|j| {
-                let index = at.cell(j);
-                let (unit, n) = item.unit_of(index);
-                let before = if n == 0 {
-                    let iv = item.iv(unit);
-                    if C::BLOCK == 8 { [0, 0, iv[0], iv[1]] } else { iv }
+            unroll::<N>(#[inline(always)] |j| {
+                let before = if C::SPARE {
+                    before[j]
                 } else {
-                    item.load_before(index)
-                };
-                let before = if C::BLOCK == 8 {
-                    let own = item.load_cell(index);
-                    [before[2], before[3], own[0], own[1]]
-                } else {
-                    before
+                    chained(item, at.cell(j), item.load_cell(at.cell(j)), C::BLOCK)
                 };
                 cells[j] = xor(cells[j], before);
             });
@@ -45,6 +40,23 @@ plain!(CbcDecrypt, Cells, in_place: false, work => {
         });
     });
 });
+
+/// What a cell's blocks are chained to: the block before each, or its data unit's IV.
+#[inline(always)]
+fn chained(item: &Item, cell: u32, own: [u32; 4], block: u32) -> [u32; 4] {
+    let (unit, n) = item.unit_of(cell);
+    let before = if n == 0 {
+        let iv = item.iv(unit);
+        if block == 8 { [0, 0, iv[0], iv[1]] } else { iv }
+    } else {
+        item.load_before(cell)
+    };
+    if block == 8 {
+        [before[2], before[3], own[0], own[1]]
+    } else {
+        before
+    }
+}
 
 /// A data unit at work: where it goes on, and how many blocks are left.
 #[derive(Clone, Copy)]
@@ -64,7 +76,7 @@ plain!(CbcEncrypt, Units, in_place: true, work => {
     while first < work.span().items {
         let mut chains = [Chain { src: 0, dst: 0, left: 0, last: [0; 4] }; N];
         let mut most = 0;
-        unroll::<N>(|j| {
+        unroll::<N>(#[inline(always)] |j| {
             if let Some((tile, unit)) = work.unit(first + number(j) * threads()) {
                 let offset = unit * tile.unit;
                 let left = tile.unit.min(tile.len - offset) / C::BLOCK;
@@ -80,7 +92,7 @@ plain!(CbcEncrypt, Units, in_place: true, work => {
         let mut done = 0;
         while done < most {
             let mut cells = [[0; 4]; N];
-            unroll::<N>(|j| {
+            unroll::<N>(#[inline(always)] |j| {
                 let chain = &chains[j];
                 if done < chain.left {
                     // SAFETY: a block of the chain's unit, which is part of a tile.
@@ -88,7 +100,7 @@ plain!(CbcEncrypt, Units, in_place: true, work => {
                 }
             });
             cipher.encrypt(&mut cells);
-            unroll::<N>(|j| {
+            unroll::<N>(#[inline(always)] |j| {
                 let chain = &mut chains[j];
                 if done < chain.left {
                     // SAFETY: as above.

@@ -14,9 +14,8 @@ pub struct EcbDecrypt<C, const N: usize>(PhantomData<C>);
 
 plain!(EcbEncrypt, Cells, in_place: true, work => {
     let cipher = C::new();
-    work.items(C::BLOCK, |item| {
-        item.cells::<N>(|at| {
-            let mut cells = item.load(at);
+    work.items(C::BLOCK, #[inline(always)] |item| {
+        item.loaded::<N>(C::SPARE, #[inline(always)] |at, mut cells| {
             cipher.encrypt(&mut cells);
             item.store(at, &cells);
         });
@@ -25,9 +24,8 @@ plain!(EcbEncrypt, Cells, in_place: true, work => {
 
 plain!(EcbDecrypt, Cells, in_place: true, work => {
     let cipher = C::new();
-    work.items(C::BLOCK, |item| {
-        item.cells::<N>(|at| {
-            let mut cells = item.load(at);
+    work.items(C::BLOCK, #[inline(always)] |item| {
+        item.loaded::<N>(C::SPARE, #[inline(always)] |at, mut cells| {
             cipher.decrypt(&mut cells);
             item.store(at, &cells);
         });

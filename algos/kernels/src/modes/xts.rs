@@ -37,17 +37,23 @@ fn prepare<C: Cipher<N>, const N: usize>(work: &Work) {
     let mut first = thread() * each;
     while first < work.span().scratch_cells {
         let mut cells = [[0; 4]; N];
-        unroll::<N>(|j| {
-            let (tile, index) = work.scratch_tile(first + number(j));
-            let unit = if tile.unit_items == 0 {
-                index
-            } else {
-                index.checked_div(tile.unit_items).unwrap_or(0)
-            };
-            cells[j] = step(tile.iv, C::BLOCK, tile.iv_step, unit);
-        });
+        unroll::<N>(
+            #[inline(always)]
+            |j| {
+                let (tile, index) = work.scratch_tile(first + number(j));
+                let unit = if tile.unit_items == 0 {
+                    index
+                } else {
+                    index.checked_div(tile.unit_items).unwrap_or(0)
+                };
+                cells[j] = step(tile.iv, C::BLOCK, tile.iv_step, unit);
+            },
+        );
         cipher.encrypt(&mut cells);
-        unroll::<N>(|j| work.set_scratch(first + number(j), cells[j]));
+        unroll::<N>(
+            #[inline(always)]
+            |j| work.set_scratch(first + number(j), cells[j]),
+        );
         // One by one: written out, this would take more registers than the whole cipher.
         let mut index = first;
         while index < first + each {
@@ -77,19 +83,50 @@ fn whiten<const N: usize>(item: &Item, at: At<N>, cells: &mut [[u32; 4]; N]) {
         // The thread's cells are 32 apart: α^32 leads from one to the next.
         let tweak = times_bits(item.scratch(0), lane());
         let mut tweak = skip(tweak, at.cell(0) >> 5);
-        unroll::<N>(|j| {
-            if j > 0 {
-                tweak = times_word(tweak);
-            }
-            cells[j] = xor(cells[j], tweak);
-        });
+        unroll::<N>(
+            #[inline(always)]
+            |j| {
+                if j > 0 {
+                    tweak = times_word(tweak);
+                }
+                cells[j] = xor(cells[j], tweak);
+            },
+        );
     } else {
-        unroll::<N>(|j| {
-            let index = at.cell(j);
-            let (_, n) = item.unit_of(index);
-            cells[j] = xor(cells[j], times_small(item.unit_scratch(index), n));
-        });
+        unroll::<N>(
+            #[inline(always)]
+            |j| {
+                let index = at.cell(j);
+                let (_, n) = item.unit_of(index);
+                cells[j] = xor(cells[j], times_small(item.unit_scratch(index), n));
+            },
+        );
     }
+}
+
+/// The tweaks of a thread's cells, given that of the first where the item is of one unit; that of the
+/// next cells takes its place.
+#[inline(always)]
+fn tweaks<const N: usize>(item: &Item, at: At<N>, next: &mut [u32; 4]) -> [[u32; 4]; N] {
+    let mut tweaks = [[0; 4]; N];
+    if item.one_unit() {
+        unroll::<N>(
+            #[inline(always)]
+            |j| {
+                tweaks[j] = *next;
+                *next = times_word(*next);
+            },
+        );
+    } else {
+        unroll::<N>(
+            #[inline(always)]
+            |j| {
+                let index = at.cell(j);
+                tweaks[j] = times_small(item.unit_scratch(index), item.unit_of(index).1);
+            },
+        );
+    }
+    tweaks
 }
 
 #[inline(always)]
@@ -121,15 +158,42 @@ macro_rules! xts {
             #[inline(always)]
             fn compute(work: &Work) {
                 let cipher = C::new();
-                work.items(C::BLOCK, |item| {
-                    item.cells::<N>(|at| {
-                        let mut cells = item.load(at);
-                        whiten(item, at, &mut cells);
-                        cipher.$crypt(&mut cells);
-                        whiten(item, at, &mut cells);
-                        item.store(at, &cells);
-                    });
-                });
+                work.items(
+                    C::BLOCK,
+                    #[inline(always)]
+                    |item| {
+                        if C::SPARE {
+                            let mut next = times_bits(item.scratch(0), lane());
+                            return item.loaded::<N>(
+                                true,
+                                #[inline(always)]
+                                |at, mut cells| {
+                                    let tweaks = tweaks(item, at, &mut next);
+                                    unroll::<N>(
+                                        #[inline(always)]
+                                        |j| cells[j] = xor(cells[j], tweaks[j]),
+                                    );
+                                    cipher.$crypt(&mut cells);
+                                    unroll::<N>(
+                                        #[inline(always)]
+                                        |j| cells[j] = xor(cells[j], tweaks[j]),
+                                    );
+                                    item.store(at, &cells);
+                                },
+                            );
+                        }
+                        item.cells::<N>(
+                            #[inline(always)]
+                            |at| {
+                                let mut cells = item.load(at);
+                                whiten(item, at, &mut cells);
+                                cipher.$crypt(&mut cells);
+                                whiten(item, at, &mut cells);
+                                item.store(at, &cells);
+                            },
+                        );
+                    },
+                );
             }
         }
     };

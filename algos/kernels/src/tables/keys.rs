@@ -1,5 +1,6 @@
 //! Round keys: in shared memory behind the tables, from where a thread reads them once or as it goes.
 
+use super::number;
 use crate::gpu::{lds4, shared_base, sts4, thread, threads};
 use crate::launch::Schedule;
 
@@ -26,10 +27,7 @@ pub fn load(schedule: &Schedule, quads: u32, offset: u32) {
 /// Four words from shared memory.
 #[inline(always)]
 fn read(address: u32, index: usize) -> [u32; 4] {
-    // CAST: a small count.
-    #[allow(clippy::cast_possible_truncation)]
-    let offset = 16 * index as u32;
-    lds4::<0>(address + offset)
+    lds4::<0>(address + 16 * number(index))
 }
 
 /// Round keys that stay in registers: nothing to load in a round, but `4 * Q` registers fewer for the rest.

@@ -194,7 +194,7 @@ impl Layout for S8 {
             [a, b, c, d]
         };
         if self.quarter & 1 != 0 {
-            [b, a, d, c]
+            [a, b, d, c]
         } else {
             [a, b, c, d]
         }

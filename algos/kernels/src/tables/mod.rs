@@ -21,8 +21,9 @@ mod layouts;
 pub use keys::{Keys, Registers, Shared, load as load_keys};
 pub use layouts::{R32, S8, S16};
 
-use crate::gpu::{sts4, thread, threads};
+use crate::gpu::{shared_base, sts4, thread, threads};
 use crate::launch::Schedule;
+use crate::unroll;
 
 /// Words of the four tables, one copy.
 pub const TABLE_WORDS: u32 = 1024;
@@ -44,7 +45,8 @@ pub trait Layout: Copy {
     /// What the calling lane needs.
     fn new() -> Self;
 
-    /// A word of each table, indexed by the bytes of `x`.
+    /// A word of each table, indexed by the bytes of `x`. Those of tables 0 and 1 may come exchanged: what
+    /// is done with them must not care.
     fn look_up<const ORDER: Order>(self, x: u32) -> [u32; 4];
 
     /// The bitwise sum of a word of each table, indexed by the bytes of `x`.
@@ -67,21 +69,37 @@ pub trait Layout: Copy {
         let mut job = thread();
         while job < jobs {
             let mut cells = [[0; 4]; AHEAD];
-            for (ahead, cell) in (0..).zip(&mut cells) {
-                let (table, index, _) = at(job + ahead * threads());
-                // Beyond the last job the cell is beyond the schedule, or not used.
-                *cell = schedule.cell(first + table * 256 + index);
-            }
-            for cell in cells {
-                if job < jobs {
-                    let (table, index, part) = at(job);
-                    for (next, word) in (0..).zip(cell) {
-                        let place = Self::place(table, index + next) + part;
-                        sts4(crate::gpu::shared_base() + place, [word; 4]);
+            unroll::<AHEAD>(
+                #[inline(always)]
+                |ahead| {
+                    let (table, index, _) = at(job + number(ahead) * threads());
+                    // Beyond the last job the cell is beyond the schedule, or not used.
+                    cells[ahead] = schedule.cell(first + table * 256 + index);
+                },
+            );
+            unroll::<AHEAD>(
+                #[inline(always)]
+                |ahead| {
+                    if job < jobs {
+                        let (table, index, part) = at(job);
+                        unroll::<4>(
+                            #[inline(always)]
+                            |next| {
+                                let place = Self::place(table, index + number(next)) + part;
+                                sts4(shared_base() + place, [cells[ahead][next]; 4]);
+                            },
+                        );
                     }
-                }
-                job += threads();
-            }
+                    job += threads();
+                },
+            );
         }
     }
+}
+
+/// A small count.
+#[allow(clippy::cast_possible_truncation)]
+#[inline(always)]
+const fn number(count: usize) -> u32 {
+    count as u32
 }

@@ -11,18 +11,19 @@ pub(crate) const ROUND_KEY_WORDS: u32 = 40;
 /// Words of the device's schedule.
 pub(crate) const KEY_WORDS: u32 = ROUND_KEY_WORDS + kgpu_kernels::tables::TABLE_WORDS;
 
-/// Twofish under a key, with tables and round keys as the types say.
+/// Twofish under a key, with tables and round keys as the types say; `SPARE` as in [`Cipher`].
 ///
 /// A round's second key is the difference to its first: F's second word is its first plus g's second
 /// value plus that, two additions of three terms for both.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Twofish<L, K> {
+pub(crate) struct Twofish<L, K, const SPARE: bool> {
     tables: L,
     keys: K,
 }
 
-impl<L: Layout, K> Twofish<L, K> {
+impl<L: Layout, K, const SPARE: bool> Twofish<L, K, SPARE> {
     /// Bytes of shared memory that tables and round keys take.
+    #[cfg(not(target_arch = "nvptx64"))]
     pub(crate) const SHARED: u32 = L::BYTES + 4 * ROUND_KEY_WORDS;
 
     /// The function F of two words.
@@ -54,9 +55,12 @@ macro_rules! pairs {
     };
 }
 
-impl<L: Layout, K: Keys<QUADS>, const N: usize> Cipher<N> for Twofish<L, K> {
+impl<L: Layout, K: Keys<QUADS>, const SPARE: bool, const N: usize> Cipher<N>
+    for Twofish<L, K, SPARE>
+{
     const BLOCK: u32 = 16;
     const KEY_WORDS: u32 = KEY_WORDS;
+    const SPARE: bool = SPARE;
 
     #[inline(always)]
     fn load(schedule: &Schedule) {
@@ -75,54 +79,78 @@ impl<L: Layout, K: Keys<QUADS>, const N: usize> Cipher<N> for Twofish<L, K> {
     #[inline(always)]
     fn encrypt(self, cells: &mut [[u32; 4]; N]) {
         let before = self.keys.quad(0);
-        unroll::<N>(|j| cells[j] = xor(cells[j], before));
+        unroll::<N>(
+            #[inline(always)]
+            |j| cells[j] = xor(cells[j], before),
+        );
         macro_rules! two_rounds {
             ($pair:literal) => {
                 let keys = self.keys.quad(2 + $pair);
-                unroll::<N>(|j| {
-                    let [a, b, c, d] = cells[j];
-                    let (f0, f1) = self.f(a, b, keys[0], keys[1]);
-                    cells[j] = [a, b, (c ^ f0).rotate_right(1), d.rotate_left(1) ^ f1];
-                });
-                unroll::<N>(|j| {
-                    let [c, d, a, b] = cells[j];
-                    let (f0, f1) = self.f(a, b, keys[2], keys[3]);
-                    cells[j] = [(c ^ f0).rotate_right(1), d.rotate_left(1) ^ f1, a, b];
-                });
+                unroll::<N>(
+                    #[inline(always)]
+                    |j| {
+                        let [a, b, c, d] = cells[j];
+                        let (f0, f1) = self.f(a, b, keys[0], keys[1]);
+                        cells[j] = [a, b, (c ^ f0).rotate_right(1), d.rotate_left(1) ^ f1];
+                    },
+                );
+                unroll::<N>(
+                    #[inline(always)]
+                    |j| {
+                        let [c, d, a, b] = cells[j];
+                        let (f0, f1) = self.f(a, b, keys[2], keys[3]);
+                        cells[j] = [(c ^ f0).rotate_right(1), d.rotate_left(1) ^ f1, a, b];
+                    },
+                );
             };
         }
         pairs!(two_rounds: 0 1 2 3 4 5 6 7);
         let after = self.keys.quad(1);
-        unroll::<N>(|j| {
-            let [a, b, c, d] = cells[j];
-            cells[j] = xor([c, d, a, b], after);
-        });
+        unroll::<N>(
+            #[inline(always)]
+            |j| {
+                let [a, b, c, d] = cells[j];
+                cells[j] = xor([c, d, a, b], after);
+            },
+        );
     }
 
     #[inline(always)]
     fn decrypt(self, cells: &mut [[u32; 4]; N]) {
         let after = self.keys.quad(1);
-        unroll::<N>(|j| {
-            let [c, d, a, b] = xor(cells[j], after);
-            cells[j] = [a, b, c, d];
-        });
+        unroll::<N>(
+            #[inline(always)]
+            |j| {
+                let [c, d, a, b] = xor(cells[j], after);
+                cells[j] = [a, b, c, d];
+            },
+        );
         macro_rules! two_rounds {
             ($pair:literal) => {
                 let keys = self.keys.quad(2 + $pair);
-                unroll::<N>(|j| {
-                    let [c, d, a, b] = cells[j];
-                    let (f0, f1) = self.f(a, b, keys[2], keys[3]);
-                    cells[j] = [c.rotate_left(1) ^ f0, (d ^ f1).rotate_right(1), a, b];
-                });
-                unroll::<N>(|j| {
-                    let [a, b, c, d] = cells[j];
-                    let (f0, f1) = self.f(a, b, keys[0], keys[1]);
-                    cells[j] = [a, b, c.rotate_left(1) ^ f0, (d ^ f1).rotate_right(1)];
-                });
+                unroll::<N>(
+                    #[inline(always)]
+                    |j| {
+                        let [c, d, a, b] = cells[j];
+                        let (f0, f1) = self.f(a, b, keys[2], keys[3]);
+                        cells[j] = [c.rotate_left(1) ^ f0, (d ^ f1).rotate_right(1), a, b];
+                    },
+                );
+                unroll::<N>(
+                    #[inline(always)]
+                    |j| {
+                        let [a, b, c, d] = cells[j];
+                        let (f0, f1) = self.f(a, b, keys[0], keys[1]);
+                        cells[j] = [a, b, c.rotate_left(1) ^ f0, (d ^ f1).rotate_right(1)];
+                    },
+                );
             };
         }
         pairs!(two_rounds: 7 6 5 4 3 2 1 0);
         let before = self.keys.quad(0);
-        unroll::<N>(|j| cells[j] = xor(cells[j], before));
+        unroll::<N>(
+            #[inline(always)]
+            |j| cells[j] = xor(cells[j], before),
+        );
     }
 }

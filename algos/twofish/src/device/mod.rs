@@ -5,7 +5,13 @@
 //!
 //! Of an operation's kernels the first is taken that fits the card and the load. 512 threads with two
 //! cells each keep as many look-ups under way as 1,024 threads with one, and leave each thread 128
-//! registers, so that the 40 words of round keys stay in registers.
+//! registers: the 40 words of round keys stay in them. Under many keys S8 has three small blocks on a
+//! multiprocessor, each with another key, while others wait for memory.
+//!
+//! To try another shape: the types below say where round keys are (`Registers<QUADS>` or `Shared`) and
+//! whether a thread has registers to spare for fetching ahead; the number behind them in a kernel is the
+//! cells of a thread (1, 2, 4), and `threads` times `blocks` the threads of a multiprocessor, which
+//! share 65,536 registers.
 //!
 //! # Timing
 //!
@@ -17,15 +23,13 @@ mod cipher;
 mod schedule;
 
 use cipher::{QUADS, Twofish};
-use kgpu_kernels::tables::{R32, Registers, S8, S16};
+use kgpu_kernels::tables::{R32, Registers, S8, S16, Shared};
 use kgpu_kernels::{CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecrypt, XtsEncrypt};
 
-/// Round keys in registers; `Shared` would read them in each round, and leave 40 registers free.
-type InRegisters = Registers<QUADS>;
 /// The cipher on each layout.
-type OnR32 = Twofish<R32, InRegisters>;
-type OnS16 = Twofish<S16, InRegisters>;
-type OnS8 = Twofish<S8, InRegisters>;
+type OnR32 = Twofish<R32, Registers<QUADS>, true>;
+type OnS16 = Twofish<S16, Registers<QUADS>, true>;
+type OnS8 = Twofish<S8, Shared, false>;
 
 kgpu_kernels::kernels! {
     /// ECB encryption, R32.
@@ -36,7 +40,7 @@ kgpu_kernels::kernels! {
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// ECB encryption, S8.
     ECB_ENCRYPT_S8: kgpu_ecb_twofish_encrypt_s8 = EcbEncrypt<OnS8, 2>,
-        op: Encrypt, threads: 512, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// ECB decryption, R32.
     ECB_DECRYPT_R32: kgpu_ecb_twofish_decrypt_r32 = EcbDecrypt<OnR32, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
@@ -45,7 +49,7 @@ kgpu_kernels::kernels! {
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// ECB decryption, S8.
     ECB_DECRYPT_S8: kgpu_ecb_twofish_decrypt_s8 = EcbDecrypt<OnS8, 2>,
-        op: Decrypt, threads: 512, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Decrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CBC encryption, R32.
     CBC_ENCRYPT_R32: kgpu_cbc_twofish_encrypt_r32 = CbcEncrypt<OnR32, 1>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
@@ -54,7 +58,7 @@ kgpu_kernels::kernels! {
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// CBC encryption, S8.
     CBC_ENCRYPT_S8: kgpu_cbc_twofish_encrypt_s8 = CbcEncrypt<OnS8, 1>,
-        op: Encrypt, threads: 512, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CBC decryption, R32.
     CBC_DECRYPT_R32: kgpu_cbc_twofish_decrypt_r32 = CbcDecrypt<OnR32, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
@@ -63,7 +67,7 @@ kgpu_kernels::kernels! {
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// CBC decryption, S8.
     CBC_DECRYPT_S8: kgpu_cbc_twofish_decrypt_s8 = CbcDecrypt<OnS8, 2>,
-        op: Decrypt, threads: 512, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Decrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CTR, R32.
     CTR_ENCRYPT_R32: kgpu_ctr_twofish_encrypt_r32 = Ctr<OnR32, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
@@ -72,7 +76,7 @@ kgpu_kernels::kernels! {
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// CTR, S8.
     CTR_ENCRYPT_S8: kgpu_ctr_twofish_encrypt_s8 = Ctr<OnS8, 2>,
-        op: Encrypt, threads: 512, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// XTS encryption, R32.
     XTS_ENCRYPT_R32: kgpu_xts_twofish_encrypt_r32 = XtsEncrypt<OnR32, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
@@ -81,7 +85,7 @@ kgpu_kernels::kernels! {
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// XTS encryption, S8.
     XTS_ENCRYPT_S8: kgpu_xts_twofish_encrypt_s8 = XtsEncrypt<OnS8, 2>,
-        op: Encrypt, threads: 512, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Encrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// XTS decryption, R32.
     XTS_DECRYPT_R32: kgpu_xts_twofish_decrypt_r32 = XtsDecrypt<OnR32, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
@@ -90,7 +94,7 @@ kgpu_kernels::kernels! {
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// XTS decryption, S8.
     XTS_DECRYPT_S8: kgpu_xts_twofish_decrypt_s8 = XtsDecrypt<OnS8, 2>,
-        op: Decrypt, threads: 512, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Decrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
 }
 
 #[cfg(not(kgpu_kernel))]
