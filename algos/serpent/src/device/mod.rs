@@ -35,10 +35,10 @@ kgpu_kernels::kernels! {
         op: Encrypt, threads: 256, blocks: 4, shared: SHARED, bytes_per_key: 0;
     /// XTS encryption.
     XTS_ENCRYPT: kgpu_xts_serpent_encrypt = XtsEncrypt<Serpent, 2>,
-        op: Encrypt, threads: 256, blocks: 4, shared: SHARED, bytes_per_key: 0;
+        op: Encrypt, threads: 256, blocks: 3, shared: SHARED, bytes_per_key: 0;
     /// XTS decryption.
     XTS_DECRYPT: kgpu_xts_serpent_decrypt = XtsDecrypt<Serpent, 2>,
-        op: Decrypt, threads: 256, blocks: 4, shared: SHARED, bytes_per_key: 0;
+        op: Decrypt, threads: 256, blocks: 3, shared: SHARED, bytes_per_key: 0;
 }
 
 #[cfg(not(kgpu_kernel))]
