@@ -7,7 +7,7 @@ use std::time::Duration;
 use kgpu_core::num::index;
 
 use crate::backend::gpu::{GpuTuning, Opener};
-use crate::backend::{Backend, CPU_NAME, Gpu, Inline, Threads};
+use crate::backend::{Backend, CPU_CODE, CPU_NAME, Gpu, Inline, Threads};
 use crate::catalogue::Catalogue;
 use crate::dispatcher::{Dispatcher, Parts};
 use crate::ending::{DispatchError, Ended, Stop};
@@ -61,6 +61,15 @@ impl Choice {
         match self {
             Self::Cpu => CPU_NAME,
             Self::Device { opener, .. } => opener.name(),
+        }
+    }
+
+    /// The backend's number in completions.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Cpu => CPU_CODE,
+            Self::Device { opener, .. } => opener.code(),
         }
     }
 

@@ -58,12 +58,21 @@ fn wrong_command_lines_are_explained() {
         &["serve", "--workers", "0"][..],
         &["serve", "--tile-kib", "48"],
         &["serve", "--backend", "abacus"],
+        &["serve", "--queues", "0"],
+        &["bench", "throughput", "--backend", "cpu", "--gpu", "0"],
         &["bench"],
         &["bench", "ring", "--algorithms", "ctr(rot13)"],
         &["bench", "ring", "--sizes", "lots"],
         &["bench", "ring", "--seconds", "-1"],
         &["bench", "ring", "--algorithms", "cbc(aes)", "--sizes", "17"],
-        &["bench", "throughput", "--algorithms", "cbc(aes)", "--sizes", "17"],
+        &[
+            "bench",
+            "throughput",
+            "--algorithms",
+            "cbc(aes)",
+            "--sizes",
+            "17",
+        ],
         &["bench", "peers", "--threads", "0"],
         &["--log", "=!=", "list"],
         &[],
@@ -74,10 +83,42 @@ fn wrong_command_lines_are_explained() {
     }
 }
 
+/// With or without a GPU: a table, or why there is none and what to do, and no error either way.
+#[test]
+fn devices_are_listed_or_their_absence_explained() {
+    let out = kgpu(&["devices"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let said = text(&out.stdout);
+    if said.starts_with("No CUDA devices: ") {
+        assert!(said.contains("next: "), "{said}");
+        // Who asks for CUDA all the same is told, and nothing is computed by anything else.
+        let out = kgpu(&[
+            "bench",
+            "throughput",
+            "--backend",
+            "cuda",
+            "--algorithms",
+            "crc32c",
+        ]);
+        assert_eq!(out.status.code(), Some(1));
+        assert!(
+            text(&out.stderr).contains("next: "),
+            "{}",
+            text(&out.stderr)
+        );
+        assert!(out.stdout.is_empty());
+    } else {
+        assert!(
+            said.starts_with("gpu") && said.lines().count() > 1,
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn help_tells_the_exit_codes() {
     let help = text(&kgpu(&["--help"]).stdout);
-    for command in ["serve", "status", "list", "bench"] {
+    for command in ["serve", "status", "list", "devices", "verify", "bench"] {
         assert!(help.contains(command));
         assert!(kgpu(&[command, "--help"]).status.success());
     }

@@ -10,71 +10,17 @@ use kgpu_core::abi::{SessionState, Status, word};
 use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::ending::Ended;
 use kgpu_userhelper::heartbeat::Heartbeat;
-use kgpu_userhelper::loopback::{Key, Order};
-use shared::{direct, key, keys, named, noise, reap, rig, shapes, simple};
-
-/// Every algorithm, operation, key length and shape, in place and not, many requests of different
-/// keys at once: the bytes of one direct call.
-fn all_algorithms(workers: usize) {
-    let mut rig = rig(workers);
-    let mut id = 0;
-    for algorithm in Catalogue::registry().all() {
-        for bytes in keys(algorithm) {
-            id += 1;
-            let mut key = algorithm.has_key().then(|| Key::new(id, &bytes));
-            for shapes in shapes(algorithm).chunks(12) {
-                let mut expected = Vec::new();
-                for (user, shape) in (0..).zip(shapes) {
-                    let input = noise(user + 77, shape.len as usize);
-                    // 64 KiB a buffer, sources in the lower half of the pool.
-                    let src = user << 16;
-                    let apart = user % 2 == 1 || shape.output_len(algorithm) != Ok(shape.len);
-                    let dst = if apart { src + (2 << 20) } else { src };
-                    let answer = direct(algorithm, &bytes, shape, &input);
-                    let lane = rig.module.lane();
-                    lane.write(src, shape.len, |to| to.copy_from_slice(&input))
-                        .unwrap();
-                    let order = Order {
-                        algorithm,
-                        shape: *shape,
-                        src,
-                        dst,
-                        user,
-                    };
-                    assert!(rig.module.submit(&order, key.as_mut()).unwrap());
-                    expected.push((dst, answer, apart.then_some((src, input)), shape));
-                }
-                rig.module.publish();
-                for (user, status) in reap(&mut rig.module, expected.len()) {
-                    assert_eq!(status, Status::Ok, "{} {user}", algorithm.name);
-                }
-                for (dst, answer, source, shape) in expected {
-                    let mut same = |at, bytes: &[u8]| {
-                        let len = u32::try_from(bytes.len()).unwrap();
-                        rig.module.lane().read(at, len, |got| got == bytes).unwrap()
-                    };
-                    assert!(same(dst, &answer), "{} {shape:?}", algorithm.name);
-                    if let Some((src, input)) = source {
-                        assert!(same(src, &input), "source of {}", algorithm.name);
-                    }
-                }
-            }
-        }
-    }
-    rig.stop.drain();
-    let (ended, tally, module) = rig.join().unwrap();
-    assert_eq!((ended, tally.faults), (Ended::Stopped, 0));
-    assert_eq!(module.in_flight(), 0);
-}
+use kgpu_userhelper::loopback::Key;
+use shared::{all_algorithms, direct, key, named, noise, reap, rig, simple};
 
 #[test]
 fn every_algorithm_equals_direct_calls_with_one_worker() {
-    all_algorithms(1);
+    all_algorithms(rig(1), Catalogue::registry().all(), 1);
 }
 
 #[test]
 fn every_algorithm_equals_direct_calls_with_three_workers() {
-    all_algorithms(3);
+    all_algorithms(rig(3), Catalogue::registry().all(), 1);
 }
 
 /// Requests of many keys: more keys than slots, so that slots are refilled again and again.

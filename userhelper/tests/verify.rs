@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use kgpu_core::abi::Op;
 use kgpu_core::algorithm::Algorithm;
 use kgpu_core::cpu::{CpuKey, Data, KeyError, Work, WorkError};
+use kgpu_userhelper::backend::choice::DeviceArgs;
 use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::verify::{Ring, Target, Which, targets};
 use kgpu_verify::matrix::{Matrix, Settings};
@@ -20,7 +21,9 @@ fn few() -> Vec<&'static Algorithm> {
 }
 
 fn target() -> Target {
-    targets(Which::Cpu, 2).unwrap()[0]
+    targets(Which::Cpu, &DeviceArgs::default(), 2)
+        .unwrap()
+        .remove(0)
 }
 
 fn matrix(cases: u64) -> Matrix {

@@ -33,23 +33,41 @@ fn queues(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Arguments that choose and tune what computes.
-#[derive(Clone, Debug, Args)]
+/// Arguments that choose what computes.
+#[derive(Clone, Copy, Debug, Args)]
 pub struct BackendArgs {
     /// What computes.
     #[arg(long, value_enum, default_value_t = Wanted::Auto)]
     pub backend: Wanted,
+    /// Which device, and how.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+impl BackendArgs {
+    /// What computes: see [`DeviceArgs::choose`].
+    ///
+    /// # Errors
+    /// [`UserError`]: what was asked for can't be had.
+    pub fn choose(&self, first: fn() -> Result<(), Errno>) -> Result<Choice, UserError> {
+        self.device.choose(self.backend, first)
+    }
+}
+
+/// Arguments that choose and tune a device.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DeviceArgs {
     /// The CUDA device, by its number in `kgpu devices` [default: the first that can be used].
     #[arg(long, value_name = "N")]
     pub gpu: Option<u32>,
     /// Batches that a device has in flight.
-    #[arg(long, value_name = "N", default_value = "4", value_parser = queues)]
+    #[arg(long, value_name = "N", default_value_t = Self::default().queues, value_parser = queues)]
     pub queues: usize,
     /// KiB from which a batch for a device is full.
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    #[arg(long, value_name = "N", default_value_t = Self::default().batch_kib, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     pub batch_kib: u32,
     /// Microseconds that a batch that is not full waits for more while the device is at work.
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = Self::default().flush_us)]
     pub flush_us: u64,
     /// How kernels reach the data, for measurements.
     #[arg(long, value_enum, default_value_t = Path::Auto, hide = true)]
@@ -59,7 +77,28 @@ pub struct BackendArgs {
     pub gpu_everything: bool,
 }
 
-impl BackendArgs {
+impl Default for DeviceArgs {
+    /// What the command line has without any of them.
+    fn default() -> Self {
+        let GpuTuning {
+            queues,
+            batch_bytes,
+            flush,
+            path,
+            everything,
+        } = GpuTuning::default();
+        Self {
+            gpu: None,
+            queues,
+            batch_kib: u32::try_from(batch_bytes >> 10).unwrap_or(u32::MAX),
+            flush_us: u64::try_from(flush.as_micros()).unwrap_or(u64::MAX),
+            gpu_path: path,
+            gpu_everything: everything,
+        }
+    }
+}
+
+impl DeviceArgs {
     /// What the user set about the GPU backend.
     #[must_use]
     pub fn tuning(&self) -> GpuTuning {
@@ -78,8 +117,12 @@ impl BackendArgs {
     ///
     /// # Errors
     /// [`UserError`]: CUDA is wanted and can't be had.
-    pub fn choose(&self, first: fn() -> Result<(), Errno>) -> Result<Choice, UserError> {
-        let wanted = self.wanted()?;
+    pub fn choose(
+        &self,
+        wanted: Wanted,
+        first: fn() -> Result<(), Errno>,
+    ) -> Result<Choice, UserError> {
+        let wanted = self.settle(wanted)?;
         let chosen = self.find(wanted).and_then(|choice| {
             warm(&choice, first)?;
             tracing::info!("backend: {}", choice.describe());
@@ -106,8 +149,9 @@ impl BackendArgs {
         }
     }
 
-    fn wanted(&self) -> Result<Wanted, UserError> {
-        match (self.backend, self.gpu) {
+    /// Who names a device wants it.
+    fn settle(&self, wanted: Wanted) -> Result<Wanted, UserError> {
+        match (wanted, self.gpu) {
             (Wanted::Auto, Some(_)) => Ok(Wanted::Cuda),
             (Wanted::Cpu | Wanted::HostKernels, Some(gpu)) => Err(UserError {
                 what: format!("--gpu {gpu} without the CUDA backend"),

@@ -65,7 +65,7 @@ pub struct TimeArgs {
 }
 
 /// What computes behind the ring.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Copy, Debug, Args)]
 pub struct ServedArgs {
     /// What computes.
     #[command(flatten)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use kgpu_core::algorithm::Algorithm;
 
+use crate::backend::choice::DeviceArgs;
 use crate::error::UserError;
 
 /// Which backends are checked.
@@ -14,6 +15,11 @@ pub enum Which {
     Auto,
     /// The CPU.
     Cpu,
+    /// A CUDA device.
+    Cuda,
+    /// The kernels' host side in place of a device.
+    #[value(hide = true)]
+    HostKernels,
     /// Every one that this machine has.
     All,
 }
@@ -24,6 +30,9 @@ pub struct VerifyArgs {
     /// What is checked.
     #[arg(long, value_enum, default_value_t = Which::Auto)]
     pub backend: Which,
+    /// Which device, and how.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Random requests of each algorithm; each is compared with everything that knows the algorithm.
     /// The published vectors are always run; with 0 they alone.
     #[arg(long, value_name = "N", default_value_t = 10_000)]

@@ -40,7 +40,7 @@ pub struct Found {
 pub fn run(args: &VerifyArgs) -> Result<(), UserError> {
     let algorithms = args.algorithms()?;
     let seed = args.seed.unwrap_or_else(seed_of_the_clock);
-    let targets = targets(args.backend, args.workers())?;
+    let targets = targets(args.backend, &args.device, args.workers())?;
     let mut found = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     for target in &targets {

@@ -94,6 +94,19 @@ pub(super) fn text(found: &Found, target: &Target, seed: u64) -> String {
         text +=
             "  (a case that passes alone fails only beside others: run all with the same seed)\n";
     }
+    let left = report.rows.iter().map(|row| row.algorithm);
+    let left: Vec<&str> = left
+        .filter(|algorithm| target.code_for(algorithm) != target.code)
+        .map(|algorithm| algorithm.name)
+        .collect();
+    if !left.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} has no kernels for {}: their tiles are proven to be computed by the CPU behind it",
+            target.name,
+            left.join(", ")
+        );
+    }
     let requests: u64 = report.rows.iter().map(|row| row.requests).sum();
     let seconds = elapsed.as_secs_f64();
     let verdict = if report.passed() { "passed" } else { "FAILED" };
@@ -169,6 +182,7 @@ mod tests {
     use kgpu_verify::suite::Answer;
 
     use super::*;
+    use crate::backend::choice::DeviceArgs;
     use crate::verify::{Which, targets};
 
     /// A failure is told with all that is needed to see it again.
@@ -197,7 +211,9 @@ mod tests {
         report.count(&case, &wrong);
         case.name = Name::Vector("F.5.1".into());
         report.count(&case, &Ran::Failed("stuck"));
-        let target = targets(Which::Cpu, 1).unwrap()[0];
+        let target = targets(Which::Cpu, &DeviceArgs::default(), 1)
+            .unwrap()
+            .remove(0);
         let found = Found {
             report,
             elapsed: Duration::from_secs(1),
@@ -217,6 +233,7 @@ mod tests {
         let json: Value = serde_json::from_str(&super::json(
             &VerifyArgs {
                 backend: Which::Cpu,
+                device: DeviceArgs::default(),
                 cases: 1,
                 algorithms: Vec::new(),
                 seed: None,

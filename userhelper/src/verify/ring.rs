@@ -56,12 +56,14 @@ impl Ring {
     pub fn start(target: &Target, catalogue: Catalogue) -> Result<Self, RunError> {
         let layout = Layout::new(SIZES).map_err(error)?;
         let tuning = target.tuning;
-        let mut rig = Rig::start(layout, catalogue, tuning, TILE_BYTES_DEFAULT).map_err(error)?;
+        let choice = target.choice.clone();
+        let mut rig =
+            Rig::start_on(choice, layout, catalogue, tuning, TILE_BYTES_DEFAULT).map_err(error)?;
         // All of the pool in one piece: requests are placed in it by the arena.
         let base = rig.module.buffer(POOL).map_err(error)?;
         Ok(Self {
             rig,
-            target: *target,
+            target: target.clone(),
             base,
             next_key: 1,
         })
@@ -193,7 +195,8 @@ impl Ring {
         told: &mut dyn FnMut(Ran<'_>),
     ) -> Result<(), RunError> {
         let (at, len) = self.window(place);
-        let (name, code) = (self.target.name, self.target.code);
+        let name = self.target.name;
+        let code = self.target.code_for(request.algorithm);
         let lane = self.rig.module.lane();
         lane.read(at, len, |window| match (end, place.read(request, window)) {
             (Some((Status::Ok, backend)), Ok(output)) => {

@@ -8,6 +8,7 @@ use kgpu_core::algorithm::Algorithm;
 use kgpu_core::cpu::{Data, Work};
 use kgpu_core::request::Shape;
 use kgpu_userhelper::catalogue::Catalogue;
+use kgpu_userhelper::ending::Ended;
 use kgpu_userhelper::engine::Tuning;
 use kgpu_userhelper::loopback::{Key, Loopback, Order};
 use kgpu_userhelper::rig::Rig;
@@ -131,10 +132,20 @@ pub fn keys(algorithm: &Algorithm) -> Vec<Vec<u8>> {
 
 /// Waits for `count` completions and gives their users and statuses.
 pub fn reap(module: &mut Loopback, count: usize) -> Vec<(u64, Status)> {
+    let done = reap_by(module, count);
+    done.into_iter()
+        .map(|(user, status, _)| (user, status))
+        .collect()
+}
+
+/// Waits for `count` completions and gives their users, statuses and backends.
+pub fn reap_by(module: &mut Loopback, count: usize) -> Vec<(u64, Status, u16)> {
     let since = Instant::now();
     let mut done = Vec::new();
     while done.len() < count {
-        module.reap(|d| done.push((d.user, d.status))).unwrap();
+        module
+            .reap(|d| done.push((d.user, d.status, d.backend)))
+            .unwrap();
         assert!(since.elapsed() < PATIENCE, "{} of {count}", done.len());
         if done.len() < count {
             module.wait(Duration::from_millis(20)).unwrap();
@@ -175,4 +186,58 @@ pub fn named(name: &str) -> &'static Algorithm {
 pub fn key(algorithm: &Algorithm, id: u64) -> Key {
     let len = algorithm.key_sizes.iter().find(|len| *len >= 16).unwrap();
     Key::new(id, &noise(id, len))
+}
+
+/// Every algorithm, operation, key length and shape, in place and not, many requests of different
+/// keys at once: the bytes of one direct call, computed by the backend of that number.
+pub fn all_algorithms(mut rig: Rig, algorithms: &[&'static Algorithm], backend: u16) {
+    let mut id = 0;
+    for algorithm in algorithms.iter().copied() {
+        for bytes in keys(algorithm) {
+            id += 1;
+            let mut key = algorithm.has_key().then(|| Key::new(id, &bytes));
+            for shapes in shapes(algorithm).chunks(12) {
+                let mut expected = Vec::new();
+                for (user, shape) in (0..).zip(shapes) {
+                    let input = noise(user + 77, shape.len as usize);
+                    // 64 KiB a buffer, sources in the lower half of the pool.
+                    let src = user << 16;
+                    let apart = user % 2 == 1 || shape.output_len(algorithm) != Ok(shape.len);
+                    let dst = if apart { src + (2 << 20) } else { src };
+                    let answer = direct(algorithm, &bytes, shape, &input);
+                    let lane = rig.module.lane();
+                    lane.write(src, shape.len, |to| to.copy_from_slice(&input))
+                        .unwrap();
+                    let order = Order {
+                        algorithm,
+                        shape: *shape,
+                        src,
+                        dst,
+                        user,
+                    };
+                    assert!(rig.module.submit(&order, key.as_mut()).unwrap());
+                    expected.push((dst, answer, apart.then_some((src, input)), shape));
+                }
+                rig.module.publish();
+                for (user, status, by) in reap_by(&mut rig.module, expected.len()) {
+                    let ended = (status, by);
+                    assert_eq!(ended, (Status::Ok, backend), "{} {user}", algorithm.name);
+                }
+                for (dst, answer, source, shape) in expected {
+                    let mut same = |at, bytes: &[u8]| {
+                        let len = u32::try_from(bytes.len()).unwrap();
+                        rig.module.lane().read(at, len, |got| got == bytes).unwrap()
+                    };
+                    assert!(same(dst, &answer), "{} {shape:?}", algorithm.name);
+                    if let Some((src, input)) = source {
+                        assert!(same(src, &input), "source of {}", algorithm.name);
+                    }
+                }
+            }
+        }
+    }
+    rig.stop.drain();
+    let (ended, tally, module) = rig.join().unwrap();
+    assert_eq!((ended, tally.faults), (Ended::Stopped, 0));
+    assert_eq!(module.in_flight(), 0);
 }

@@ -49,6 +49,8 @@ pub struct Faults {
     pub held: AtomicBool,
     /// Times the device was opened.
     pub opened: AtomicU64,
+    /// Launches so far.
+    pub launches: AtomicU64,
 }
 
 /// Whether a countdown comes to its end.
@@ -277,6 +279,7 @@ impl Device for Host {
         args: &Args,
     ) -> Result<(), DeviceError> {
         self.check("launching", strikes(&self.faults.launch))?;
+        self.faults.launches.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise. A kernel that panics leaves nothing behind that is used.
         let ran = catch_unwind(AssertUnwindSafe(|| unsafe {
             (entry.host)(entry, blocks, args)

@@ -103,7 +103,7 @@ struct Served {
 }
 
 impl Served {
-    fn start(args: &ServedArgs, choice: &Choice, cases: &Plan) -> Result<Self, Broken> {
+    fn start(args: &ServedArgs, choice: Choice, cases: &Plan) -> Result<Self, Broken> {
         let tile_bytes = args.tile_kib << 10;
         let sizes = cases.iter().flat_map(|(subject, cases)| {
             cases.iter().map(move |case| {
@@ -116,12 +116,12 @@ impl Served {
             workers: args.workers.unwrap_or_else(all_processors),
             poll: Duration::from_micros(args.poll_us),
         };
-        let catalogue = Catalogue::registry();
-        let rig = Rig::start_on(choice.clone(), layout, catalogue, tuning, tile_bytes)?;
+        let backend = choice.name().to_owned();
+        let rig = Rig::start_on(choice, layout, Catalogue::registry(), tuning, tile_bytes)?;
         Ok(Self {
             rig,
-            backend: choice.name().to_owned(),
-            args: args.clone(),
+            backend,
+            args: *args,
         })
     }
 
@@ -274,7 +274,8 @@ fn measure(
         })
         .collect();
     progress.expect(all.iter().map(|(_, cases)| cases.len()).sum());
-    let mut server = Served::start(served, &all).map_err(|error| {
+    let choice = served.backend.choose(|| Ok(()))?;
+    let mut server = Served::start(served, choice, &all).map_err(|error| {
         UserError::failure(
             format!("the helper could not be started: {error}"),
             "free memory, or give a smaller --pool-mib",
