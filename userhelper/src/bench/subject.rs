@@ -201,7 +201,11 @@ pub fn named(text: &str) -> Result<(&'static Algorithm, Option<usize>), UserErro
     let Some(bits) = bits else {
         return Ok((algorithm, None));
     };
-    let len = bits.trim().parse().ok().filter(|bits| bits % 8 == 0);
+    let len = bits
+        .trim()
+        .parse::<usize>()
+        .ok()
+        .filter(|bits| bits % 8 == 0);
     match len.map(|bits: usize| bits / 8) {
         Some(len) if algorithm.has_key() && algorithm.key_sizes.contains(len) => {
             Ok((algorithm, Some(len)))
