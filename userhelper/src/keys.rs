@@ -170,7 +170,10 @@ fn read(
 }
 
 /// Expands a key for the CPU, and for a device where that has kernels for it.
-fn prepare(
+///
+/// # Errors
+/// [`KeyError`] when the algorithm has no key of that length.
+pub fn prepare(
     algorithm: &'static Algorithm,
     index: usize,
     schedules: Option<&Arc<Schedules>>,

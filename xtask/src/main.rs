@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod bundle;
 mod checks;
 mod demo;
 mod images;
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Assemble the device module for each generation of GPUs; no stack frame, no spill, nothing unresolved
     Ptx,
+    /// Write a folder that verifies and benchmarks kgpu on a host with a GPU's driver and no Rust
+    Bundle,
     /// Boot a stock kernel under QEMU software emulation and run one guest suite
     Vm(vm::Options),
     /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
@@ -85,6 +88,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
                 ptx::check(&paths)?
             );
         }
+        Task::Bundle => bundle::run(&paths)?,
         Task::Vm(options) => return vm::command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),
         Task::Demo(options) => return demo::run(&paths, &options),

@@ -14,11 +14,14 @@ pub enum BenchCommand {
     /// What the ring costs: the ring path against one thread that calls the cipher directly.
     ///
     /// For each algorithm, size, depth and number of workers: a thread plays the module's side of
-    /// the ring and the real dispatcher and CPU backend serve it; direct and ring runs alternate
+    /// the ring and the real dispatcher and backend serve it; direct and ring runs alternate
     /// over the same buffers, and the medians are printed.
     Ring(RingArgs),
     /// Host to host through the ring: rates, latencies and processor time of a backend.
     Throughput(ThroughputArgs),
+    /// Kernels over data that is in the device's memory, and how fast data can be copied there
+    /// and back.
+    Device(DeviceOnlyArgs),
     /// Other implementations on this machine's processors: OpenSSL, libgcrypt and kgpu's own CPU
     /// path, on one core and on all.
     Peers(PeersOnlyArgs),
@@ -98,6 +101,17 @@ pub struct RequestArgs {
     pub depths: Vec<u32>,
 }
 
+/// The work that lies in the device's memory.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DeviceArgs {
+    /// MiB of data that kernels work on in the device's memory.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub device_mib: u32,
+    /// Keys of the case of many keys: a request of 64 KiB under each.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub device_keys: u32,
+}
+
 /// The other implementations.
 #[derive(Clone, Debug, Args)]
 pub struct PeerArgs {
@@ -138,6 +152,26 @@ pub struct ThroughputArgs {
     /// What serves them.
     #[command(flatten)]
     pub served: ServedArgs,
+    /// How long.
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `bench device`.
+#[derive(Debug, Args)]
+pub struct DeviceOnlyArgs {
+    /// What.
+    #[command(flatten)]
+    pub subjects: SubjectArgs,
+    /// The work.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Which device.
+    #[command(flatten)]
+    pub backend: BackendArgs,
     /// How long.
     #[command(flatten)]
     pub time: TimeArgs,
@@ -192,6 +226,9 @@ pub struct AllArgs {
     /// What serves them.
     #[command(flatten)]
     pub served: ServedArgs,
+    /// The work of the device part.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// The threads of the peers part.
     #[command(flatten)]
     pub peers: PeerArgs,
@@ -206,6 +243,9 @@ pub struct AllArgs {
 /// Arguments of `bench ring`.
 #[derive(Debug, Args)]
 pub struct RingArgs {
+    /// What computes.
+    #[command(flatten)]
+    pub backend: BackendArgs,
     /// Algorithms by name or driver name, comma-separated, each with its key bits if wished:
     /// `ctr(aes):128,xts(twofish)`. Without key bits, the shortest key of at least 128 bits
     /// [default: all].

@@ -17,7 +17,7 @@ fn unit(job: &Job) -> u32 {
 }
 
 /// Tiles that a job makes at most.
-pub(super) fn tiles_of(job: &Job) -> u64 {
+pub(crate) fn tiles_of(job: &Job) -> u64 {
     let (len, unit) = (job.span.len, unit(job));
     if plan::countable(len, unit) {
         1
@@ -34,7 +34,7 @@ fn words(iv: &[u8; 16]) -> [u32; 4] {
 
 /// Writes a job's tiles to the front of `out`, `like` telling addresses and key. The result is how many; `None`
 /// when kernels can't be told of the job.
-pub(super) fn cut(job: &Job, like: Tile, grain: Grain, out: Option<&mut [Tile]>) -> Option<usize> {
+pub(crate) fn cut(job: &Job, like: Tile, grain: Grain, out: Option<&mut [Tile]>) -> Option<usize> {
     let out = out?;
     let (len, unit, work) = (job.span.len, unit(job), &job.work);
     if grain == Grain::Units || plan::countable(len, unit) {

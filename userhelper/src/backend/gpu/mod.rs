@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub(crate) use cut::{cut, tiles_of};
 pub use device::{Address, Device, DeviceError, Opener, Pinned, Queue, Wait};
 pub use schedule::{Schedule, Schedules};
 pub use tuning::{GpuTuning, Path};
@@ -44,7 +45,6 @@ use crate::job::{Job, Outcome};
 use crate::region::Region;
 use crate::waker::Waker;
 use batch::TILES;
-use cut::tiles_of;
 use live::{Live, Site};
 
 /// How soon a failed device is opened again.

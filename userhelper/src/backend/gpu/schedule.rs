@@ -107,12 +107,12 @@ impl std::fmt::Debug for Schedule {
 
 impl Schedule {
     /// Header and schedule.
-    pub(super) fn words(&self) -> &[u32] {
+    pub(crate) fn words(&self) -> &[u32] {
         &self.words
     }
 
     /// What its header says; no other schedule of the process's life has it.
-    pub(super) const fn generation(&self) -> u32 {
+    pub(crate) const fn generation(&self) -> u32 {
         self.generation
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::RingArgs;
+use crate::engine::Choice;
 use crate::error::{UserError, exit};
 use crate::loopback::LoopError;
 use plan::Case;
@@ -27,6 +28,7 @@ use report::Row;
 /// [`UserError`], with what to do next.
 pub fn run(args: &RingArgs) -> Result<(), UserError> {
     let cases = plan::cases(args)?;
+    let choice = args.backend.choose(|| Ok(()))?;
     let bar = ProgressBar::new(u64::try_from(cases.len()).unwrap_or(0) * u64::from(args.repeats));
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {msg}") {
         bar.set_style(style);
@@ -35,7 +37,7 @@ pub fn run(args: &RingArgs) -> Result<(), UserError> {
     for case in &cases {
         bar.set_message(case.to_string());
         let duration = Duration::from_secs_f64(args.seconds);
-        let row = measure(case, duration, args.repeats, || bar.inc(1));
+        let row = measure(case, &choice, duration, args.repeats, || bar.inc(1));
         rows.push(row.map_err(|error| broken(case, &error))?);
     }
     bar.finish_and_clear();
@@ -87,11 +89,12 @@ fn limit(most: Option<f64>, rows: &[Row]) -> Result<(), UserError> {
 /// Measures one case: pairs of direct and ring runs.
 fn measure(
     case: &Case,
+    choice: &Choice,
     duration: Duration,
     repeats: u32,
     mut step: impl FnMut(),
 ) -> Result<Row, LoopError> {
-    let mut bench = session::Bench::start(case)?;
+    let mut bench = session::Bench::start(case, choice)?;
     let direct = direct::Direct::new(case)?;
     bench.check(&direct)?;
     let warm = duration / 4;

@@ -20,6 +20,7 @@ use super::numbers::{Histogram, best, float, gigabytes, median};
 use super::progress::Progress;
 use super::record::{CpuCost, Part, Record};
 use super::subject::{SECTOR, Subject, wrong};
+use crate::backend::CPU_NAME;
 use crate::catalogue::Catalogue;
 use crate::cli::all_processors;
 use crate::engine::{Choice, Tuning};
@@ -98,12 +99,12 @@ fn cases(
 /// A helper that serves a run, and what is to be known to talk to it.
 struct Served {
     rig: Rig,
-    backend: String,
+    choice: Choice,
     args: ServedArgs,
 }
 
 impl Served {
-    fn start(args: &ServedArgs, choice: Choice, cases: &Plan) -> Result<Self, Broken> {
+    fn start(choice: &Choice, args: &ServedArgs, cases: &Plan) -> Result<Self, Broken> {
         let tile_bytes = args.tile_kib << 10;
         let sizes = cases.iter().flat_map(|(subject, cases)| {
             cases.iter().map(move |case| {
@@ -116,12 +117,17 @@ impl Served {
             workers: args.workers.unwrap_or_else(all_processors),
             poll: Duration::from_micros(args.poll_us),
         };
-        let backend = choice.name().to_owned();
-        let rig = Rig::start_on(choice, layout, Catalogue::registry(), tuning, tile_bytes)?;
+        let rig = Rig::start_on(
+            choice.clone(),
+            layout,
+            Catalogue::registry(),
+            tuning,
+            tile_bytes,
+        )?;
         Ok(Self {
             rig,
-            backend,
-            args: *args,
+            choice: choice.clone(),
+            args: args.clone(),
         })
     }
 
@@ -213,12 +219,27 @@ impl Served {
         record.best = best(&rates);
         record.p50_us = latencies.percentile(50).map(microseconds);
         record.p99_us = latencies.percentile(99).map(microseconds);
+        record.by = self.computed_by(&runs);
         record.cpu = Some(CpuCost {
             helper: per_gigabyte(&|ran| ran.spent.others),
             submitter: per_gigabyte(&|ran| ran.spent.own),
         });
         record.checked = 2 * requests.result_bytes();
         Ok(())
+    }
+
+    /// The backend's name, and the CPU's where that computed some of it.
+    fn computed_by(&self, runs: &[Ran]) -> String {
+        let (name, sum) = (self.choice.name(), |of: fn(&Ran) -> u64| {
+            runs.iter().map(of).sum()
+        });
+        let (all, by_cpu): (u64, u64) = (sum(|ran| ran.requests), sum(|ran| ran.by_cpu));
+        match by_cpu {
+            0 => name.to_owned(),
+            n if n == all => CPU_NAME.to_owned(),
+            _ if name == CPU_NAME => name.to_owned(),
+            _ => format!("{name}+{CPU_NAME}"),
+        }
     }
 
     /// Time of a burst from idle to the last completion.
@@ -231,13 +252,16 @@ impl Served {
         self.pass(requests)?;
         let mut times = Histogram::default();
         let mut player = self.player(requests);
+        let mut bursts = Vec::new();
         let (mut spent, mut shortest) = (Duration::ZERO, Duration::MAX);
-        let most = Duration::from_secs_f64(time.seconds);
+        // A burst is short, and there are many cases.
+        let most = Duration::from_secs_f64(time.seconds / 4.0);
         while times.total() < u64::from(time.repeats) || (spent < most && times.total() < 1000) {
-            let took = player.burst()?;
-            times.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-            spent += took;
-            shortest = shortest.min(took);
+            let ran = player.burst()?;
+            times.add(u64::try_from(ran.elapsed.as_nanos()).unwrap_or(u64::MAX));
+            spent += ran.elapsed;
+            shortest = shortest.min(ran.elapsed);
+            bursts.push(ran);
         }
         let bytes = u64::from(requests.size) * record.depth;
         let p50 = times.percentile(50);
@@ -245,6 +269,7 @@ impl Served {
         record.best = gigabytes(bytes, shortest);
         record.p50_us = p50.map(microseconds);
         record.p99_us = times.percentile(99).map(microseconds);
+        record.by = self.computed_by(&bursts);
         record.checked = requests.result_bytes();
         Ok(())
     }
@@ -254,72 +279,123 @@ fn microseconds(ns: u64) -> f64 {
     float(ns) / 1000.0
 }
 
-/// Measures every case of every subject.
-fn measure(
-    part: Part,
-    subjects: &[Subject],
-    wanted: &[Case],
-    served: &ServedArgs,
-    time: &TimeArgs,
-    progress: &Progress,
-) -> Result<(Vec<Record>, Vec<String>), UserError> {
-    let (all, cut) = cases(subjects, wanted, served)?;
-    let notes = cut
-        .iter()
-        .map(|cut| {
-            format!(
-                "depth cut to what --pool-mib {} holds: {cut}",
-                served.pool_mib
-            )
-        })
-        .collect();
-    progress.expect(all.iter().map(|(_, cases)| cases.len()).sum());
-    let choice = served.backend.choose(|| Ok(()))?;
-    let mut server = Served::start(served, choice, &all).map_err(|error| {
-        UserError::failure(
-            format!("the helper could not be started: {error}"),
-            "free memory, or give a smaller --pool-mib",
-        )
-    })?;
-    let mut records = Vec::new();
-    for (number, (subject, cases)) in all.iter().enumerate() {
-        let key = server.key(number, subject);
-        for same in cases.chunk_by(|a, b| a.size == b.size) {
-            let (size, depth) = same
-                .last()
-                .map_or((SECTOR, 1), |case| (case.size, case.depth));
-            let broken = |error: Broken| broken(subject, size, &error);
-            let material = Material::new(subject, size, depth).map_err(broken)?;
-            for case in same {
-                progress.step(&format!(
-                    "{} {subject}, {} B x {}",
-                    part.name(),
-                    size,
-                    case.depth
-                ));
-                let mut record = Record::new(part, &server.backend, subject);
-                record.size = u64::from(size);
-                record.depth = u64::from(case.depth);
-                let requests = server.requests(subject, *case, &material, key);
-                let requests = requests.map_err(broken)?;
-                if part == Part::Burst {
-                    server.burst(&requests, time, &mut record).map_err(broken)?;
-                } else {
-                    server
-                        .steady(&requests, time, &mut record)
-                        .map_err(broken)?;
-                }
-                records.push(record);
-            }
+/// What a run measures with.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    choice: &'a Choice,
+    served: &'a ServedArgs,
+    time: &'a TimeArgs,
+    progress: &'a Progress,
+}
+
+impl<'a> Bench<'a> {
+    /// Measures a backend.
+    #[must_use]
+    pub const fn new(
+        choice: &'a Choice,
+        served: &'a ServedArgs,
+        time: &'a TimeArgs,
+        progress: &'a Progress,
+    ) -> Self {
+        Self {
+            choice,
+            served,
+            time,
+            progress,
         }
     }
-    server.end().map_err(|error| {
-        UserError::failure(
-            format!("the helper ended in disorder: {error}"),
-            "this is a bug to report",
-        )
-    })?;
-    Ok((records, notes))
+
+    /// Rates, latencies and processor time of every subject, size and depth, and notes for people.
+    ///
+    /// # Errors
+    /// [`UserError`], with what to do next.
+    pub fn throughput(
+        &self,
+        subjects: &[Subject],
+        requests: &RequestArgs,
+    ) -> Result<(Vec<Record>, Vec<String>), UserError> {
+        let depths = |size| {
+            requests
+                .depths
+                .iter()
+                .map(move |&depth| Case { size, depth })
+        };
+        let wanted: Vec<Case> = requests
+            .sizes
+            .iter()
+            .flat_map(|&size| depths(size))
+            .collect();
+        self.measure(Part::Throughput, subjects, &wanted)
+    }
+
+    /// Times of bursts of sectors, from one sector to as many as the ring usually holds.
+    ///
+    /// # Errors
+    /// [`UserError`], with what to do next.
+    pub fn bursts(&self, subjects: &[Subject]) -> Result<(Vec<Record>, Vec<String>), UserError> {
+        let wanted = BURSTS.map(|depth| Case {
+            size: SECTOR,
+            depth,
+        });
+        self.measure(Part::Burst, subjects, &wanted)
+    }
+
+    /// Measures every case of every subject.
+    fn measure(
+        &self,
+        part: Part,
+        subjects: &[Subject],
+        wanted: &[Case],
+    ) -> Result<(Vec<Record>, Vec<String>), UserError> {
+        let (all, cut) = cases(subjects, wanted, self.served)?;
+        let limit = self.served.pool_mib;
+        let notes = cut
+            .iter()
+            .map(|cut| format!("depth cut to what --pool-mib {limit} holds: {cut}"))
+            .collect();
+        self.progress
+            .expect(all.iter().map(|(_, cases)| cases.len()).sum());
+        let mut server = Served::start(self.choice, self.served, &all).map_err(|error| {
+            UserError::failure(
+                format!("the helper could not be started: {error}"),
+                "free memory, or give a smaller --pool-mib",
+            )
+        })?;
+        let mut records = Vec::new();
+        for (number, (subject, cases)) in all.iter().enumerate() {
+            let key = server.key(number, subject);
+            for same in cases.chunk_by(|a, b| a.size == b.size) {
+                let (size, depth) = same
+                    .last()
+                    .map_or((SECTOR, 1), |case| (case.size, case.depth));
+                let broken = |error: Broken| broken(subject, size, &error);
+                let material = Material::new(subject, size, depth).map_err(broken)?;
+                for case in same {
+                    let what = format!("{} {subject}, {size} B x {}", part.name(), case.depth);
+                    self.progress.step(&what);
+                    let requests = server.requests(subject, *case, &material, key);
+                    let requests = requests.map_err(broken)?;
+                    let mut record = Record::new(part, server.choice.name(), subject);
+                    record.size = u64::from(size);
+                    record.depth = u64::from(case.depth);
+                    if part == Part::Burst {
+                        server.burst(&requests, self.time, &mut record)
+                    } else {
+                        server.steady(&requests, self.time, &mut record)
+                    }
+                    .map_err(broken)?;
+                    records.push(record);
+                }
+            }
+        }
+        server.end().map_err(|error| {
+            UserError::failure(
+                format!("the helper ended in disorder: {error}"),
+                "this is a bug to report",
+            )
+        })?;
+        Ok((records, notes))
+    }
 }
 
 fn broken(subject: &Subject, size: u32, error: &Broken) -> UserError {
@@ -327,51 +403,4 @@ fn broken(subject: &Subject, size: u32, error: &Broken) -> UserError {
         format!("{subject}, {size} B: {error}"),
         "try smaller sizes or depths; a wrong answer is a bug to report",
     )
-}
-
-/// Rates, latencies and processor time of every subject, size and depth, and notes for people.
-///
-/// # Errors
-/// [`UserError`], with what to do next.
-pub fn throughput(
-    subjects: &[Subject],
-    requests: &RequestArgs,
-    served: &ServedArgs,
-    time: &TimeArgs,
-    progress: &Progress,
-) -> Result<(Vec<Record>, Vec<String>), UserError> {
-    let depths = |size| {
-        requests
-            .depths
-            .iter()
-            .map(move |&depth| Case { size, depth })
-    };
-    let wanted: Vec<Case> = requests
-        .sizes
-        .iter()
-        .flat_map(|&size| depths(size))
-        .collect();
-    measure(Part::Throughput, subjects, &wanted, served, time, progress)
-}
-
-/// Times of bursts of sectors, from one sector to as many as the ring usually holds.
-///
-/// # Errors
-/// [`UserError`], with what to do next.
-pub fn bursts(
-    subjects: &[Subject],
-    served: &ServedArgs,
-    time: &TimeArgs,
-    progress: &Progress,
-) -> Result<(Vec<Record>, Vec<String>), UserError> {
-    let wanted = BURSTS.map(|depth| Case {
-        size: SECTOR,
-        depth,
-    });
-    let quick = TimeArgs {
-        // A burst is short; many cases.
-        seconds: time.seconds / 4.0,
-        ..*time
-    };
-    measure(Part::Burst, subjects, &wanted, served, &quick, progress)
 }

@@ -10,6 +10,7 @@ use super::super::clocks::{Clocks, Spent};
 use super::super::numbers::Histogram;
 use super::error::Broken;
 use super::requests::Requests;
+use crate::backend::CPU_CODE;
 use crate::rig::Rig;
 
 /// A helper that is silent for this long is broken.
@@ -26,6 +27,8 @@ pub struct Ran {
     pub elapsed: Duration,
     /// Processor time meanwhile; `own` is the player's.
     pub spent: Spent,
+    /// Requests of which the CPU computed some or all.
+    pub by_cpu: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +46,7 @@ pub struct Player<'a> {
     seats: Vec<Seat>,
     finished: Vec<u32>,
     in_flight: usize,
+    by_cpu: u64,
     start: Instant,
     poll: Duration,
 }
@@ -61,6 +65,7 @@ impl<'a> Player<'a> {
             seats: vec![Seat::default(); requests.list.len()],
             finished: Vec::with_capacity(requests.list.len()),
             in_flight: 0,
+            by_cpu: 0,
             start: Instant::now(),
             poll,
         }
@@ -124,6 +129,7 @@ impl<'a> Player<'a> {
         }
         seat.generation = seat.generation.wrapping_add(1);
         self.in_flight -= 1;
+        self.by_cpu += u64::from(completion.backend == CPU_CODE);
         Ok(id.slot)
     }
 
@@ -165,12 +171,12 @@ impl<'a> Player<'a> {
         nanoseconds(now.saturating_duration_since(self.start))
     }
 
-    /// Hands every request over at once and waits for all of them. The result is the time that
-    /// took.
+    /// Hands every request over at once and waits for all of them.
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn burst(&mut self) -> Result<Duration, Broken> {
+    pub fn burst(&mut self) -> Result<Ran, Broken> {
+        let by_cpu = self.by_cpu;
         let start = Instant::now();
         let now = self.now_ns(start);
         for number in 0..self.all() {
@@ -182,7 +188,12 @@ impl<'a> Player<'a> {
             last = self.reap()?;
             self.finished.clear();
         }
-        Ok(last.saturating_duration_since(start))
+        Ok(Ran {
+            requests: u64::from(self.all()),
+            elapsed: last.saturating_duration_since(start),
+            spent: Spent::default(),
+            by_cpu: self.by_cpu - by_cpu,
+        })
     }
 
     /// Keeps all requests in flight for a while: each is handed over again as soon as it is done.
@@ -190,7 +201,7 @@ impl<'a> Player<'a> {
     /// # Errors
     /// [`Broken`].
     pub fn run(&mut self, duration: Duration, latencies: &mut Histogram) -> Result<Ran, Broken> {
-        let clocks = Clocks::now();
+        let (clocks, by_cpu) = (Clocks::now(), self.by_cpu);
         let start = Instant::now();
         let now = self.now_ns(start);
         for number in 0..self.all() {
@@ -220,6 +231,7 @@ impl<'a> Player<'a> {
             requests,
             elapsed: last.saturating_duration_since(start),
             spent: clocks.spent(),
+            by_cpu: self.by_cpu - by_cpu,
         })
     }
 }
