@@ -9,7 +9,7 @@ use super::buffers::Buffers;
 use super::direct::{Direct, Run};
 use super::plan::Case;
 use crate::catalogue::Catalogue;
-use crate::engine::EngineError;
+use crate::engine::{Choice, EngineError};
 use crate::loopback::{Done, Key, LoopError, Loopback, Order};
 use crate::region::Lane;
 use crate::rig::Rig;
@@ -41,12 +41,13 @@ impl Bench {
     ///
     /// # Errors
     /// [`LoopError`].
-    pub fn start(case: &Case) -> Result<Self, LoopError> {
+    pub fn start(case: &Case, choice: &Choice) -> Result<Self, LoopError> {
         let buffers = Buffers::new(case);
         let layout = buffers
             .layout(case)
             .map_err(|error| other(error.to_string()))?;
-        let rig = Rig::start(
+        let rig = Rig::start_on(
+            choice.clone(),
             layout,
             Catalogue::registry(),
             case.tuning(),
