@@ -3,9 +3,10 @@
 //!
 //! # Which kernel, which shape
 //!
-//! Of an operation's kernels the first is taken that fits the card and the load. 512 threads with two
-//! cells each keep as many look-ups under way as 1,024 threads with one, and leave each thread 128
-//! registers: the 40 words of round keys stay in them. Under many keys S8 has three small blocks on a
+//! Of an operation's kernels the first is taken that fits the card and the load. R32: 768 threads with a
+//! cell each, which fetch the next one ahead and read round keys as they go; measured on an H200, this
+//! was faster than 512 threads with two cells and round keys in registers (ECB 803 to 751 GB/s, XTS 771
+//! to 726), because more warps hide more of the look-ups' latency. Under many keys S8 has three small blocks on a
 //! multiprocessor, each with another key, while others wait for memory.
 //!
 //! To try another shape: the types below say where round keys are (`Registers<QUADS>` or `Shared`) and
@@ -27,14 +28,14 @@ use kgpu_kernels::tables::{R32, Registers, S8, S16, Shared};
 use kgpu_kernels::{CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecrypt, XtsEncrypt};
 
 /// The cipher on each layout.
-type OnR32 = Twofish<R32, Registers<QUADS>, true>;
+type OnR32 = Twofish<R32, Shared, true>;
 type OnS16 = Twofish<S16, Registers<QUADS>, true>;
 type OnS8 = Twofish<S8, Shared, false>;
 
 kgpu_kernels::kernels! {
     /// ECB encryption, R32.
-    ECB_ENCRYPT_R32: kgpu_ecb_twofish_encrypt_r32 = EcbEncrypt<OnR32, 2>,
-        op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    ECB_ENCRYPT_R32: kgpu_ecb_twofish_encrypt_r32 = EcbEncrypt<OnR32, 1>,
+        op: Encrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// ECB encryption, S16.
     ECB_ENCRYPT_S16: kgpu_ecb_twofish_encrypt_s16 = EcbEncrypt<OnS16, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -42,8 +43,8 @@ kgpu_kernels::kernels! {
     ECB_ENCRYPT_S8: kgpu_ecb_twofish_encrypt_s8 = EcbEncrypt<OnS8, 2>,
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// ECB decryption, R32.
-    ECB_DECRYPT_R32: kgpu_ecb_twofish_decrypt_r32 = EcbDecrypt<OnR32, 2>,
-        op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    ECB_DECRYPT_R32: kgpu_ecb_twofish_decrypt_r32 = EcbDecrypt<OnR32, 1>,
+        op: Decrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// ECB decryption, S16.
     ECB_DECRYPT_S16: kgpu_ecb_twofish_decrypt_s16 = EcbDecrypt<OnS16, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -52,7 +53,7 @@ kgpu_kernels::kernels! {
         op: Decrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CBC encryption, R32.
     CBC_ENCRYPT_R32: kgpu_cbc_twofish_encrypt_r32 = CbcEncrypt<OnR32, 1>,
-        op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+        op: Encrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CBC encryption, S16.
     CBC_ENCRYPT_S16: kgpu_cbc_twofish_encrypt_s16 = CbcEncrypt<OnS16, 1>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -60,8 +61,8 @@ kgpu_kernels::kernels! {
     CBC_ENCRYPT_S8: kgpu_cbc_twofish_encrypt_s8 = CbcEncrypt<OnS8, 1>,
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CBC decryption, R32.
-    CBC_DECRYPT_R32: kgpu_cbc_twofish_decrypt_r32 = CbcDecrypt<OnR32, 2>,
-        op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    CBC_DECRYPT_R32: kgpu_cbc_twofish_decrypt_r32 = CbcDecrypt<OnR32, 1>,
+        op: Decrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CBC decryption, S16.
     CBC_DECRYPT_S16: kgpu_cbc_twofish_decrypt_s16 = CbcDecrypt<OnS16, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -69,8 +70,8 @@ kgpu_kernels::kernels! {
     CBC_DECRYPT_S8: kgpu_cbc_twofish_decrypt_s8 = CbcDecrypt<OnS8, 2>,
         op: Decrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CTR, R32.
-    CTR_ENCRYPT_R32: kgpu_ctr_twofish_encrypt_r32 = Ctr<OnR32, 2>,
-        op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    CTR_ENCRYPT_R32: kgpu_ctr_twofish_encrypt_r32 = Ctr<OnR32, 1>,
+        op: Encrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CTR, S16.
     CTR_ENCRYPT_S16: kgpu_ctr_twofish_encrypt_s16 = Ctr<OnS16, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -78,8 +79,8 @@ kgpu_kernels::kernels! {
     CTR_ENCRYPT_S8: kgpu_ctr_twofish_encrypt_s8 = Ctr<OnS8, 2>,
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// XTS encryption, R32.
-    XTS_ENCRYPT_R32: kgpu_xts_twofish_encrypt_r32 = XtsEncrypt<OnR32, 2>,
-        op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    XTS_ENCRYPT_R32: kgpu_xts_twofish_encrypt_r32 = XtsEncrypt<OnR32, 1>,
+        op: Encrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// XTS encryption, S16.
     XTS_ENCRYPT_S16: kgpu_xts_twofish_encrypt_s16 = XtsEncrypt<OnS16, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -87,8 +88,8 @@ kgpu_kernels::kernels! {
     XTS_ENCRYPT_S8: kgpu_xts_twofish_encrypt_s8 = XtsEncrypt<OnS8, 2>,
         op: Encrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// XTS decryption, R32.
-    XTS_DECRYPT_R32: kgpu_xts_twofish_decrypt_r32 = XtsDecrypt<OnR32, 2>,
-        op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    XTS_DECRYPT_R32: kgpu_xts_twofish_decrypt_r32 = XtsDecrypt<OnR32, 1>,
+        op: Decrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// XTS decryption, S16.
     XTS_DECRYPT_S16: kgpu_xts_twofish_decrypt_s16 = XtsDecrypt<OnS16, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
