@@ -1,6 +1,7 @@
 //! Twofish's rounds (paper, section 4.2) on cells of a GPU thread: the look-ups from tables in shared
 //! memory, the rest in registers.
 
+use kgpu_kernels::gpu::mad;
 use kgpu_kernels::tables::{Keys, Layout, load_keys};
 use kgpu_kernels::{Cipher, Schedule, unroll};
 
@@ -12,9 +13,6 @@ pub(crate) const ROUND_KEY_WORDS: u32 = 40;
 pub(crate) const KEY_WORDS: u32 = ROUND_KEY_WORDS + kgpu_kernels::tables::TABLE_WORDS;
 
 /// Twofish under a key, with tables and round keys as the types say; `SPARE` as in [`Cipher`].
-///
-/// A round's second key is the difference to its first: F's second word is its first plus g's second
-/// value plus that, two additions of three terms for both.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Twofish<L, K, const SPARE: bool> {
     tables: L,
@@ -26,17 +24,18 @@ impl<L: Layout, K, const SPARE: bool> Twofish<L, K, SPARE> {
     #[cfg(not(target_arch = "nvptx64"))]
     pub(crate) const SHARED: u32 = L::BYTES + 4 * ROUND_KEY_WORDS;
 
-    /// The function F of two words.
+    /// The function F of two words, under a round's two keys.
     #[inline(always)]
-    fn f(self, x: u32, y: u32, key: u32, difference: u32) -> (u32, u32)
+    fn f(self, x: u32, y: u32, keys: [u32; 2]) -> (u32, u32)
     where
         K: Copy,
     {
         let t0 = self.tables.sum::<0x3210>(x);
         // g of y rotated left by 8 bits: the rotation is in the order of the bytes.
         let t1 = self.tables.sum::<0x2103>(y);
-        let f0 = t0.wrapping_add(t1).wrapping_add(key);
-        let f1 = f0.wrapping_add(t1).wrapping_add(difference);
+        let f0 = t0.wrapping_add(t1).wrapping_add(keys[0]);
+        // By the multiply-add unit: the unit for sums has more to do than it can.
+        let f1 = mad(t1, 2, t0).wrapping_add(keys[1]);
         (f0, f1)
     }
 }
@@ -90,7 +89,7 @@ impl<L: Layout, K: Keys<QUADS>, const SPARE: bool, const N: usize> Cipher<N>
                     #[inline(always)]
                     |j| {
                         let [a, b, c, d] = cells[j];
-                        let (f0, f1) = self.f(a, b, keys[0], keys[1]);
+                        let (f0, f1) = self.f(a, b, [keys[0], keys[1]]);
                         cells[j] = [a, b, (c ^ f0).rotate_right(1), d.rotate_left(1) ^ f1];
                     },
                 );
@@ -98,7 +97,7 @@ impl<L: Layout, K: Keys<QUADS>, const SPARE: bool, const N: usize> Cipher<N>
                     #[inline(always)]
                     |j| {
                         let [c, d, a, b] = cells[j];
-                        let (f0, f1) = self.f(a, b, keys[2], keys[3]);
+                        let (f0, f1) = self.f(a, b, [keys[2], keys[3]]);
                         cells[j] = [(c ^ f0).rotate_right(1), d.rotate_left(1) ^ f1, a, b];
                     },
                 );
@@ -132,7 +131,7 @@ impl<L: Layout, K: Keys<QUADS>, const SPARE: bool, const N: usize> Cipher<N>
                     #[inline(always)]
                     |j| {
                         let [c, d, a, b] = cells[j];
-                        let (f0, f1) = self.f(a, b, keys[2], keys[3]);
+                        let (f0, f1) = self.f(a, b, [keys[2], keys[3]]);
                         cells[j] = [c.rotate_left(1) ^ f0, (d ^ f1).rotate_right(1), a, b];
                     },
                 );
@@ -140,7 +139,7 @@ impl<L: Layout, K: Keys<QUADS>, const SPARE: bool, const N: usize> Cipher<N>
                     #[inline(always)]
                     |j| {
                         let [a, b, c, d] = cells[j];
-                        let (f0, f1) = self.f(a, b, keys[0], keys[1]);
+                        let (f0, f1) = self.f(a, b, [keys[0], keys[1]]);
                         cells[j] = [a, b, c.rotate_left(1) ^ f0, (d ^ f1).rotate_right(1)];
                     },
                 );

@@ -30,6 +30,8 @@ use kgpu_kernels::{CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecry
 /// The cipher on each layout.
 type OnR32 = Twofish<R32, Shared, true>;
 type OnS16 = Twofish<S16, Registers<QUADS>, true>;
+/// With fewer registers, for CBC decryption, which fetches two more cells ahead.
+type OnS16Lean = Twofish<S16, Shared, true>;
 type OnS8 = Twofish<S8, Shared, false>;
 
 kgpu_kernels::kernels! {
@@ -64,7 +66,7 @@ kgpu_kernels::kernels! {
     CBC_DECRYPT_R32: kgpu_cbc_twofish_decrypt_r32 = CbcDecrypt<OnR32, 1>,
         op: Decrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CBC decryption, S16.
-    CBC_DECRYPT_S16: kgpu_cbc_twofish_decrypt_s16 = CbcDecrypt<OnS16, 2>,
+    CBC_DECRYPT_S16: kgpu_cbc_twofish_decrypt_s16 = CbcDecrypt<OnS16Lean, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// CBC decryption, S8.
     CBC_DECRYPT_S8: kgpu_cbc_twofish_decrypt_s8 = CbcDecrypt<OnS8, 2>,

@@ -20,12 +20,7 @@ pub(super) fn single(key: &[u8], words: &mut [u32]) -> Result<(), KeyError> {
     let (keys, tables) = words.split_at_mut(KEYS.min(words.len()));
     let pairs = (schedule.before.as_chunks().0.iter().copied())
         .chain(schedule.after.as_chunks().0.iter().copied())
-        .chain(
-            schedule
-                .rounds
-                .iter()
-                .map(|[a, b]| [*a, b.wrapping_sub(*a)]),
-        );
+        .chain(schedule.rounds);
     for (to, from) in keys.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
         *to = from;
     }
