@@ -8,13 +8,16 @@
 //!
 //! Nothing here is secret. A checksum finds accidents; it is no defence against anyone.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+#![cfg_attr(target_arch = "nvptx64", feature(abi_ptx, asm_experimental_arch))]
 
 #[cfg(not(kgpu_kernel))]
 extern crate alloc;
 
 #[cfg(not(kgpu_kernel))]
 mod cpu;
+#[cfg(any(target_arch = "nvptx64", not(kgpu_kernel)))]
+mod device;
 mod known_answers;
 
 use kgpu_core::abi::AlgorithmId;
@@ -41,7 +44,7 @@ pub static ALGORITHMS: &[Algorithm] = &[Algorithm {
     #[cfg(not(kgpu_kernel))]
     cpu: cpu::expand,
     #[cfg(not(kgpu_kernel))]
-    device: None,
+    device: Some(&device::CRC32C),
 }];
 
 /// Spreads a load over lanes.

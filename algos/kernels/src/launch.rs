@@ -3,8 +3,11 @@
 
 use kgpu_core::device::{CELL_BYTES, HEADER_WORDS, Span, Tile};
 
-use crate::gpu::{add4, load4_constant, load16, load16_constant, store16, thread, warp, warps};
+use crate::gpu::{
+    add4, load4_constant, load16, load16_constant, store16, thread, threads, warp, warps,
+};
 use crate::item::Item;
+use crate::unit::Unit;
 
 /// Bytes of a cell, for addresses.
 const CELL: u64 = CELL_BYTES as u64;
@@ -302,6 +305,16 @@ impl Work {
         let item = self.span.first_item + index;
         let view = self.tile(self.find(12, item));
         Some((view, item - view.first_item))
+    }
+
+    /// Gives each thread of the block its data units; for kernels whose items are units.
+    #[inline(always)]
+    pub fn units(&self, mut body: impl FnMut(&Unit)) {
+        let mut index = thread();
+        while let Some((tile, unit)) = self.unit(index) {
+            body(&Unit::of(&tile, unit));
+            index += threads();
+        }
     }
 
     /// The tile that a scratch cell is for, and the cell's number in it; `index` counts in the span and

@@ -48,6 +48,7 @@ mod item;
 mod launch;
 mod modes;
 pub mod tables;
+mod unit;
 mod unroll;
 
 pub use cipher::Cipher;
@@ -56,6 +57,7 @@ pub use entry::{Kernel, Traits, run};
 pub use item::{At, Item};
 pub use launch::{Launch, Schedule, Work};
 pub use modes::{CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecrypt, XtsEncrypt};
+pub use unit::Unit;
 pub use unroll::unroll;
 
 #[doc(hidden)]

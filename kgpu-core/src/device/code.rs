@@ -4,7 +4,8 @@ use super::{Grain, Scratch, Span, Stats, Tile};
 use crate::abi::Op;
 use crate::cpu::KeyError;
 
-/// Expands a key to the words behind a schedule's header, all of which it writes.
+/// Expands a key to the words behind a schedule's header, all of which it writes. Algorithms without a
+/// key have the schedule of the empty one.
 ///
 /// # Errors
 /// [`KeyError`] when the algorithm has no key of that length.

@@ -67,7 +67,7 @@ kgpu_kernels::kernels! {
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
     /// CBC decryption, S8.
     CBC_DECRYPT_S8: kgpu_cbc_blowfish_decrypt_s8 = CbcDecrypt<OnS8, 2>,
-        op: Decrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
+        op: Decrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CTR, R32.
     CTR_ENCRYPT_R32: kgpu_ctr_blowfish_encrypt_r32 = Ctr<OnR32, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
