@@ -16,7 +16,7 @@ const fn reduce(over: u32) -> (u32, u32) {
 /// Times α^32.
 #[inline(always)]
 #[must_use]
-pub(crate) const fn times_word(t: [u32; 4]) -> [u32; 4] {
+pub const fn times_word(t: [u32; 4]) -> [u32; 4] {
     let (low, high) = reduce(t[3]);
     [low, t[0] ^ high, t[1], t[2]]
 }
@@ -24,7 +24,7 @@ pub(crate) const fn times_word(t: [u32; 4]) -> [u32; 4] {
 /// Times α^`bits`, below 32.
 #[inline(always)]
 #[must_use]
-pub(crate) const fn times_bits(t: [u32; 4], bits: u32) -> [u32; 4] {
+pub const fn times_bits(t: [u32; 4], bits: u32) -> [u32; 4] {
     let (low, high) = reduce(upper(0, t[3], bits));
     [
         (t[0] << bits) ^ low,
@@ -43,7 +43,7 @@ const fn upper(high: u32, low: u32, bits: u32) -> u32 {
 /// Times α^`n`, for small `n`: a step for every 32.
 #[inline(always)]
 #[must_use]
-pub(crate) fn times_small(t: [u32; 4], n: u32) -> [u32; 4] {
+pub fn times_small(t: [u32; 4], n: u32) -> [u32; 4] {
     let mut t = times_bits(t, n & 31);
     let mut words = n >> 5;
     while words > 0 {

@@ -3,7 +3,7 @@
 
 use kgpu_core::device::{CELL_BYTES, ITEM_BYTES, ITEM_CELLS};
 
-use crate::counter::step;
+use crate::counter::{be128, step};
 use crate::gpu::{lane, load1, load16, store1, store16};
 use crate::launch::{TileView, Work};
 use crate::unroll::unroll;
@@ -150,6 +150,13 @@ impl Item {
         );
     }
 
+    /// Whether all 256 cells are there, whole, at multiples of 16: they load and store without a branch.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// Whether a cell is one of the item's.
     #[inline(always)]
     #[must_use]
@@ -189,6 +196,20 @@ impl Item {
     #[must_use]
     pub fn iv(&self, unit: u32) -> [u32; 4] {
         step(self.iv, self.block, self.iv_step, unit)
+    }
+
+    /// The block counter of a cell, for ciphers with blocks of 16 bytes (SP 800-38A, 6.5).
+    #[inline(always)]
+    #[must_use]
+    pub fn counter(&self, cell: u32) -> [u32; 4] {
+        let (unit, n) = self.unit_of(cell);
+        let iv = self.iv(unit);
+        if n >> 31 == 0 {
+            be128(iv, n)
+        } else {
+            // Before the tile, where the counter's low 8 bits are below the first one's: no borrow.
+            [iv[0], iv[1], iv[2], iv[3].wrapping_add(n << 24)]
+        }
     }
 
     /// The item's `index`th scratch cell.
@@ -256,7 +277,8 @@ impl Item {
 
     /// The cell before one of the item's, of the same data unit; the caller sees to that.
     #[inline(always)]
-    pub(crate) fn load_before(&self, cell: u32) -> [u32; 4] {
+    #[must_use]
+    pub fn load_before(&self, cell: u32) -> [u32; 4] {
         let address = self
             .src
             .wrapping_add(u64::from(cell) * CELL)
@@ -291,8 +313,9 @@ impl Item {
         }
     }
 
+    /// Stores a cell to the destination, where there is one.
     #[inline(always)]
-    fn store_cell(&self, cell: u32, words: [u32; 4]) {
+    pub fn store_cell(&self, cell: u32, words: [u32; 4]) {
         if !self.has(cell) {
             return;
         }

@@ -3,6 +3,7 @@
 
 use kgpu_core::device::{CELL_BYTES, HEADER_WORDS, Span, Tile};
 
+use crate::counter::step;
 use crate::gpu::{
     add4, load4_constant, load16, load16_constant, store16, thread, threads, warp, warps,
 };
@@ -166,6 +167,19 @@ pub(crate) struct TileView {
     pub(crate) iv_step: u32,
 }
 
+/// A data unit whose blocks are chained, as one thread works through it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chain {
+    /// Where it is.
+    pub src: u64,
+    /// Where its result goes.
+    pub dst: u64,
+    /// How many blocks it has.
+    pub blocks: u32,
+    /// Its IV.
+    pub iv: [u32; 4],
+}
+
 impl Work {
     /// The span's numbers.
     #[inline(always)]
@@ -317,6 +331,22 @@ impl Work {
         }
     }
 
+    /// A data unit of the span as a chain, for kernels whose items are units; no blocks beyond its end.
+    #[inline(always)]
+    #[must_use]
+    pub fn chain(&self, index: u32, block_bytes: u32) -> Chain {
+        let Some((tile, unit)) = self.unit(index) else {
+            return Chain::default();
+        };
+        let offset = unit * tile.unit;
+        Chain {
+            src: tile.src + u64::from(offset),
+            dst: tile.dst + u64::from(offset),
+            blocks: tile.unit.min(tile.len - offset) / block_bytes,
+            iv: step(tile.iv, block_bytes, tile.iv_step, unit),
+        }
+    }
+
     /// The tile that a scratch cell is for, and the cell's number in it; `index` counts in the span and
     /// is brought down to its last cell.
     #[inline(always)]
@@ -324,6 +354,15 @@ impl Work {
         let index = index.min(self.span.scratch_cells.saturating_sub(1)) + self.span.scratch;
         let view = self.tile(self.find(15, index));
         (view, index - view.scratch)
+    }
+
+    /// The item that a scratch cell is for, where each item has one; `index` counts in the span and is
+    /// brought down to its last cell.
+    #[inline(always)]
+    #[must_use]
+    pub fn scratch_item(&self, index: u32, block_bytes: u32) -> Item {
+        let (tile, index) = self.scratch_tile(index);
+        Item::of(self, &tile, index, block_bytes)
     }
 
     /// Writes a scratch cell of the span; `index` counts in the span. Nothing beyond its end.

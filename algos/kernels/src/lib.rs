@@ -54,9 +54,13 @@ mod unroll;
 pub use cipher::Cipher;
 pub use counter::step;
 pub use entry::{Kernel, Traits, run};
+pub use gf128::{times_bits, times_small, times_word};
 pub use item::{At, Item};
-pub use launch::{Launch, Schedule, Work};
-pub use modes::{CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecrypt, XtsEncrypt};
+pub use launch::{Chain, Launch, Schedule, Work};
+pub use modes::{
+    CbcDecrypt, CbcEncrypt, Ctr, EcbDecrypt, EcbEncrypt, XtsDecrypt, XtsEncrypt, load_block,
+    store_block,
+};
 pub use unit::Unit;
 pub use unroll::unroll;
 

@@ -5,10 +5,9 @@
 use core::marker::PhantomData;
 
 use super::{plain, xor};
-use crate::counter::step;
 use crate::gpu::{load16, store16, thread, threads};
 use crate::item::{load_bytes, store_bytes};
-use crate::{Item, unroll};
+use crate::{Chain, Item, unroll};
 
 /// CBC decryption. Not in place: a block's neighbour is read by another warp.
 #[derive(Debug)]
@@ -58,15 +57,6 @@ fn chained(item: &Item, cell: u32, own: [u32; 4], block: u32) -> [u32; 4] {
     }
 }
 
-/// A data unit at work: where it goes on, and how many blocks are left.
-#[derive(Clone, Copy)]
-struct Chain {
-    src: u64,
-    dst: u64,
-    left: u32,
-    last: [u32; 4],
-}
-
 plain!(CbcEncrypt, Units, in_place: true, work => {
     let each = number(N);
     let cipher = C::new();
@@ -74,38 +64,29 @@ plain!(CbcEncrypt, Units, in_place: true, work => {
     // Neighbouring units go to neighbouring threads, so that few units occupy many threads.
     let mut first = thread();
     while first < work.span().items {
-        let mut chains = [Chain { src: 0, dst: 0, left: 0, last: [0; 4] }; N];
+        let mut chains = [Chain::default(); N];
         let mut most = 0;
         unroll::<N>(#[inline(always)] |j| {
-            if let Some((tile, unit)) = work.unit(first + number(j) * threads()) {
-                let offset = unit * tile.unit;
-                let left = tile.unit.min(tile.len - offset) / C::BLOCK;
-                chains[j] = Chain {
-                    src: tile.src + u64::from(offset),
-                    dst: tile.dst + u64::from(offset),
-                    left,
-                    last: step(tile.iv, C::BLOCK, tile.iv_step, unit),
-                };
-                most = most.max(left);
-            }
+            chains[j] = work.chain(first + number(j) * threads(), C::BLOCK);
+            most = most.max(chains[j].blocks);
         });
         let mut done = 0;
         while done < most {
             let mut cells = [[0; 4]; N];
             unroll::<N>(#[inline(always)] |j| {
                 let chain = &chains[j];
-                if done < chain.left {
+                if done < chain.blocks {
                     // SAFETY: a block of the chain's unit, which is part of a tile.
-                    cells[j] = xor(unsafe { load_block(chain.src, C::BLOCK) }, chain.last);
+                    cells[j] = xor(unsafe { load_block(chain.src, C::BLOCK) }, chain.iv);
                 }
             });
             cipher.encrypt(&mut cells);
             unroll::<N>(#[inline(always)] |j| {
                 let chain = &mut chains[j];
-                if done < chain.left {
+                if done < chain.blocks {
                     // SAFETY: as above.
                     unsafe { store_block(chain.dst, C::BLOCK, cells[j]) };
-                    chain.last = cells[j];
+                    chain.iv = cells[j];
                     chain.src += block;
                     chain.dst += block;
                 }
@@ -128,7 +109,7 @@ const fn number(j: usize) -> u32 {
 /// # Safety
 /// Its bytes must be readable.
 #[inline(always)]
-unsafe fn load_block(address: u64, block: u32) -> [u32; 4] {
+pub unsafe fn load_block(address: u64, block: u32) -> [u32; 4] {
     if block == 16 && address & 15 == 0 {
         // SAFETY: the caller's promise; aligned.
         return unsafe { load16(address) };
@@ -142,7 +123,7 @@ unsafe fn load_block(address: u64, block: u32) -> [u32; 4] {
 /// # Safety
 /// Its bytes must be writable.
 #[inline(always)]
-unsafe fn store_block(address: u64, block: u32, cell: [u32; 4]) {
+pub unsafe fn store_block(address: u64, block: u32, cell: [u32; 4]) {
     if block == 16 && address & 15 == 0 {
         // SAFETY: the caller's promise; aligned.
         return unsafe { store16(address, cell) };

@@ -5,7 +5,7 @@ mod ctr;
 mod ecb;
 mod xts;
 
-pub use cbc::{CbcDecrypt, CbcEncrypt};
+pub use cbc::{CbcDecrypt, CbcEncrypt, load_block, store_block};
 pub use ctr::Ctr;
 pub use ecb::{EcbDecrypt, EcbEncrypt};
 pub use xts::{XtsDecrypt, XtsEncrypt};
