@@ -6,15 +6,18 @@
 //! # Timing
 //!
 //! Constant time in key and data: with AES instructions where the processor has them, else with
-//! RustCrypto's bitsliced implementation.
+//! RustCrypto's bitsliced implementation. On a GPU bitsliced too, without tables (`kgpu-aes-device`).
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+#![cfg_attr(target_arch = "nvptx64", feature(abi_ptx, asm_experimental_arch))]
 
 #[cfg(not(kgpu_kernel))]
 extern crate alloc;
 
 #[cfg(not(kgpu_kernel))]
 mod cpu;
+#[cfg(any(target_arch = "nvptx64", not(kgpu_kernel)))]
+mod device;
 mod known_answers;
 
 use kgpu_core::abi::AlgorithmId;
@@ -49,7 +52,7 @@ pub static ALGORITHMS: &[Algorithm] = &[Algorithm {
     #[cfg(not(kgpu_kernel))]
     cpu: cpu::expand,
     #[cfg(not(kgpu_kernel))]
-    device: None,
+    device: Some(&device::CODE),
 }];
 
 /// Spreads a load over lanes.
