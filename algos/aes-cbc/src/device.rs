@@ -5,7 +5,7 @@ use kgpu_aes_device::{CbcDecrypt, CbcEncrypt};
 kgpu_kernels::kernels! {
     /// CBC encryption, eight data units a thread.
     ENCRYPT: kgpu_cbc_aes_encrypt = CbcEncrypt,
-        op: Encrypt, threads: 128, blocks: 4, shared: CbcEncrypt::shared_bytes(128), bytes_per_key: 0;
+        op: Encrypt, threads: 128, blocks: 5, shared: CbcEncrypt::shared_bytes(128), bytes_per_key: 0;
     /// CBC decryption, eight blocks a thread.
     DECRYPT: kgpu_cbc_aes_decrypt = CbcDecrypt,
         op: Decrypt, threads: 128, blocks: 4, shared: CbcDecrypt::shared_bytes(128), bytes_per_key: 0;

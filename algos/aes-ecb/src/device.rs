@@ -5,10 +5,10 @@ use kgpu_aes_device::{EcbDecrypt, EcbEncrypt};
 kgpu_kernels::kernels! {
     /// ECB encryption, eight blocks a thread.
     ENCRYPT: kgpu_ecb_aes_encrypt = EcbEncrypt,
-        op: Encrypt, threads: 128, blocks: 4, shared: EcbEncrypt::shared_bytes(128), bytes_per_key: 0;
+        op: Encrypt, threads: 128, blocks: 5, shared: EcbEncrypt::shared_bytes(128), bytes_per_key: 0;
     /// ECB decryption, eight blocks a thread.
     DECRYPT: kgpu_ecb_aes_decrypt = EcbDecrypt,
-        op: Decrypt, threads: 128, blocks: 4, shared: EcbDecrypt::shared_bytes(128), bytes_per_key: 0;
+        op: Decrypt, threads: 128, blocks: 5, shared: EcbDecrypt::shared_bytes(128), bytes_per_key: 0;
 }
 
 #[cfg(not(target_arch = "nvptx64"))]

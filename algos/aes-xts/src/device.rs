@@ -5,10 +5,10 @@ use kgpu_aes_device::{XtsDecrypt, XtsEncrypt};
 kgpu_kernels::kernels! {
     /// XTS encryption, eight blocks a thread.
     ENCRYPT: kgpu_xts_aes_encrypt = XtsEncrypt,
-        op: Encrypt, threads: 128, blocks: 4, shared: XtsEncrypt::shared_bytes(128), bytes_per_key: 0;
+        op: Encrypt, threads: 128, blocks: 5, shared: XtsEncrypt::shared_bytes(128), bytes_per_key: 0;
     /// XTS decryption, eight blocks a thread.
     DECRYPT: kgpu_xts_aes_decrypt = XtsDecrypt,
-        op: Decrypt, threads: 128, blocks: 4, shared: XtsDecrypt::shared_bytes(128), bytes_per_key: 0;
+        op: Decrypt, threads: 128, blocks: 5, shared: XtsDecrypt::shared_bytes(128), bytes_per_key: 0;
 }
 
 #[cfg(not(target_arch = "nvptx64"))]
