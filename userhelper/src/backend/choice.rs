@@ -72,6 +72,9 @@ pub struct DeviceArgs {
     /// How kernels reach the data, for measurements.
     #[arg(long, value_enum, default_value_t = Path::Auto, hide = true)]
     pub gpu_path: Path,
+    /// Bytes of tiles and spans up to which kernels read them in the host's memory, for measurements.
+    #[arg(long, value_name = "N", default_value_t = Self::default().gpu_control_direct, hide = true)]
+    pub gpu_control_direct: usize,
     /// Give the device all that it has kernels for, even what a CPU does faster; for tests.
     #[arg(long, hide = true)]
     pub gpu_everything: bool,
@@ -85,6 +88,7 @@ impl Default for DeviceArgs {
             batch_bytes,
             flush,
             path,
+            control_direct,
             everything,
         } = GpuTuning::default();
         Self {
@@ -93,6 +97,7 @@ impl Default for DeviceArgs {
             batch_kib: u32::try_from(batch_bytes >> 10).unwrap_or(u32::MAX),
             flush_us: u64::try_from(flush.as_micros()).unwrap_or(u64::MAX),
             gpu_path: path,
+            gpu_control_direct: control_direct,
             gpu_everything: everything,
         }
     }
@@ -107,6 +112,7 @@ impl DeviceArgs {
             batch_bytes: u64::from(self.batch_kib) << 10,
             flush: Duration::from_micros(self.flush_us),
             path: self.gpu_path,
+            control_direct: self.gpu_control_direct,
             everything: self.gpu_everything,
         }
     }

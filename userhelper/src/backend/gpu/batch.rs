@@ -316,9 +316,15 @@ impl Batch {
         }
         // SAFETY: the device lives, and the batch is not in its queue yet.
         unsafe { self.control.part(0, LAUNCHES * STATS) }.fill(0);
-        // SAFETY: both are `used` bytes or longer, and the batch's own; nothing touches them until the batch is
-        // taken back.
-        unsafe { device.copy_in(queue, self.control_at, self.control.base(), self.used) }?;
+        let there = self.used <= ground.tuning.control_direct;
+        let control = if there {
+            self.control.address()
+        } else {
+            // SAFETY: both are `used` bytes or longer, and the batch's own; nothing touches them until the batch
+            // is taken back.
+            unsafe { device.copy_in(queue, self.control_at, self.control.base(), self.used) }?;
+            self.control_at
+        };
         let host = |at: u64| ground.pool.base().as_ptr().wrapping_add(index(at));
         if let Reach::Mirrors(sources, _) = self.reach {
             for (at, len) in self.ins.iter() {
@@ -331,7 +337,7 @@ impl Batch {
         }
         for (number, launch) in self.launches.iter().enumerate() {
             let at = |offset: usize| {
-                let address = self.control_at + u64::try_from(offset).unwrap_or(0);
+                let address = control + u64::try_from(offset).unwrap_or(0);
                 std::ptr::with_exposed_provenance_mut::<u8>(index(address))
             };
             let args = Args {
@@ -355,9 +361,11 @@ impl Batch {
                 unsafe { device.copy_out(queue, host(at), results + at, index(len)) }?;
             }
         }
-        let stats = self.launches.len() * STATS;
-        // SAFETY: as for the control memory's copy in; the queue does it last.
-        unsafe { device.copy_out(queue, self.control.base(), self.control_at, stats) }?;
+        if !there {
+            let stats = self.launches.len() * STATS;
+            // SAFETY: as for the control memory's copy in; the queue does it last.
+            unsafe { device.copy_out(queue, self.control.base(), self.control_at, stats) }?;
+        }
         device.mark(queue)?;
         self.marked = true;
         Ok(())

@@ -42,16 +42,24 @@ impl DeviceError {
 pub struct Pinned {
     base: NonNull<u8>,
     len: usize,
+    address: Address,
 }
 
 // SAFETY: an address range; all access is through `part`, whose caller answers for it.
 unsafe impl Send for Pinned {}
 
 impl Pinned {
-    /// A device's pinned memory. `base` is a multiple of 16, and `len` bytes from it are initialised.
+    /// A device's pinned memory, and where its kernels see it. `base` is a multiple of 16, and `len` bytes from it
+    /// are initialised.
     #[must_use]
-    pub const fn new(base: NonNull<u8>, len: usize) -> Self {
-        Self { base, len }
+    pub const fn new(base: NonNull<u8>, len: usize, address: Address) -> Self {
+        Self { base, len, address }
+    }
+
+    /// Where kernels see it.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.address
     }
 
     /// Its first byte, for copies.

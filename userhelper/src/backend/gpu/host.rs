@@ -226,7 +226,9 @@ impl Device for Host {
     }
 
     fn pinned(&mut self, bytes: usize) -> Result<Pinned, DeviceError> {
-        Ok(Pinned::new(self.own(bytes), bytes))
+        let base = self.own(bytes);
+        let address = u64::try_from(base.as_ptr().addr()).unwrap_or(0);
+        Ok(Pinned::new(base, bytes, address))
     }
 
     unsafe fn copy_in(

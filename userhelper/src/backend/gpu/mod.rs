@@ -47,6 +47,8 @@ use crate::waker::Waker;
 use batch::TILES;
 use live::{Live, Site};
 
+/// Bytes of a batch below which more of them cost more than they bring.
+const SPREAD_LEAST: u64 = 512 << 10;
 /// How soon a failed device is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long that wait can become.
@@ -215,21 +217,26 @@ impl Gpu {
         let State::Live(live) = &mut self.state else {
             return Ok(());
         };
+        if self.waiting.is_empty() || !live.has_room() {
+            return Ok(());
+        }
         let tuning = &self.site.tuning;
-        while !self.waiting.is_empty() && live.has_room() {
-            let due = self.bytes >= tuning.batch_bytes
-                || live.is_idle()
-                || self.since.elapsed() >= tuning.flush;
-            if !due {
-                break;
-            }
+        let due = self.bytes >= tuning.batch_bytes
+            || live.is_idle()
+            || self.since.elapsed() >= tuning.flush;
+        // What waits is spread over the queues: one large batch would be copied in, computed and copied out with
+        // nothing beside it.
+        let queues = u64::try_from(tuning.queues.max(1)).unwrap_or(1);
+        let least = SPREAD_LEAST.min(tuning.batch_bytes);
+        let enough = (self.bytes / queues).clamp(least, tuning.batch_bytes);
+        while due && !self.waiting.is_empty() && live.has_room() {
             let (waiting, left) = (&mut self.waiting, &mut self.bytes);
             live.start(
                 |jobs| {
                     let (mut bytes, mut tiles) = (0, 0);
                     while let Some(job) = waiting.front() {
                         tiles += tiles_of(job);
-                        let over = tiles > TILES as u64 || bytes >= tuning.batch_bytes;
+                        let over = tiles > TILES as u64 || bytes >= enough;
                         if over && !jobs.is_empty() {
                             break;
                         }

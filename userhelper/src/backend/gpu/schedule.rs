@@ -78,7 +78,8 @@ impl Schedules {
 
     /// Moves the slots of an arena that dropped schedules left to `slots`.
     pub(super) fn left(&self, arena: u32, slots: &mut Vec<u32>) {
-        if !self.any_left.swap(false, Ordering::Acquire) {
+        // Asked each round: a look costs less than a swap.
+        if !self.any_left.load(Ordering::Relaxed) || !self.any_left.swap(false, Ordering::Acquire) {
             return;
         }
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);

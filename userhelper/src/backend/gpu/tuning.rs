@@ -26,6 +26,8 @@ pub struct GpuTuning {
     pub flush: Duration,
     /// How kernels reach the data.
     pub path: Path,
+    /// Bytes of tiles and spans up to which kernels read them in the host's memory.
+    pub control_direct: usize,
     /// Whether everything that has a kernel is computed by it, even what a CPU does faster.
     pub everything: bool,
 }
@@ -37,6 +39,8 @@ impl Default for GpuTuning {
             batch_bytes: 4 << 20,
             flush: Duration::from_micros(10),
             path: Path::Auto,
+            // A copy of them takes as long as a kernel's way to the host and back, which it has to go several times.
+            control_direct: 0,
             everything: false,
         }
     }

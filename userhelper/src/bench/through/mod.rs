@@ -127,7 +127,7 @@ impl Served {
         Ok(Self {
             rig,
             choice: choice.clone(),
-            args: args.clone(),
+            args: *args,
         })
     }
 

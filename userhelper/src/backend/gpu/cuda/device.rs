@@ -147,7 +147,12 @@ impl Device for Cuda {
         self.pinned.push((base, bytes));
         // SAFETY: just allocated, of this size.
         unsafe { std::ptr::write_bytes(base.as_ptr(), 0, bytes) };
-        Ok(Pinned::new(base, bytes))
+        let mut address = 0;
+        // SAFETY: writes the integer; the memory was just allocated, which maps it too.
+        raw("asking for pinned memory's address", unsafe {
+            cuMemHostGetDevicePointer_v2(&raw mut address, base.as_ptr().cast(), 0)
+        })?;
+        Ok(Pinned::new(base, bytes, address))
     }
 
     unsafe fn copy_in(
