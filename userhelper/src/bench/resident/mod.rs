@@ -260,9 +260,9 @@ pub fn measure(
         return Ok((records, notes));
     };
     for (way, name) in [
-        (Way::In, "copy to the device"),
-        (Way::Out, "copy to the host"),
-        (Way::Both, "copy both ways, each"),
+        (Way::In, "copy to device"),
+        (Way::Out, "copy to host"),
+        (Way::Both, "copy both ways (each way)"),
     ] {
         progress.step(name);
         let record = run.copy(way, name, any);
@@ -321,12 +321,8 @@ fn on_host(
         .map_err(|error| (format!("{subject}, on the host's memory"), error))?;
     Ok(Some(Record {
         part: Part::Copy,
-        by: format!("kernel on the host's memory ({})", subject.algorithm.name),
-        algorithm: "",
-        key_bits: 0,
-        op: String::new(),
+        by: "kernel on host memory".to_owned(),
         size: requests.bytes(),
-        keys: 0,
         ..record
     }))
 }
