@@ -32,7 +32,9 @@ fn library() -> Result<&'static Library, &'static str> {
             // path, which is what linking to it would do before `main`.
             unsafe { Library::new(FILE) }.map_err(|error| {
                 // The linker's own words are the source.
-                error.source().map_or_else(|| error.to_string(), ToString::to_string)
+                error
+                    .source()
+                    .map_or_else(|| error.to_string(), ToString::to_string)
             })
         })
         .as_ref()

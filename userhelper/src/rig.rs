@@ -24,6 +24,19 @@ pub struct Rig {
     helper: JoinHandle<Result<(Ended, Tally), EngineError>>,
 }
 
+/// The helper's ends of a rig.
+#[derive(Debug)]
+pub struct Ends {
+    /// The region.
+    pub region: Arc<Region>,
+    /// The module's side.
+    pub link: ThreadLink,
+    /// What wakes the dispatcher.
+    pub waker: Arc<Waker>,
+    /// What stops it.
+    pub stop: Arc<Stop>,
+}
+
 impl Rig {
     /// Starts a helper that computes on the CPU, on a fresh region.
     ///
@@ -49,7 +62,39 @@ impl Rig {
         tuning: Tuning,
         tile_bytes: u32,
     ) -> Result<Self, LoopError> {
-        let region = Arc::new(Region::in_process(layout, 1, tuning.workers + 1)?);
+        let lanes = tuning.workers + 1;
+        Self::serve(layout, lanes, tile_bytes, move |ends| {
+            let Ends {
+                region,
+                link,
+                waker,
+                stop,
+            } = ends;
+            let serving = Serving {
+                region,
+                catalogue,
+                link,
+                waker,
+                stop,
+                tuning,
+                choice,
+            };
+            engine::run(serving, || {})
+        })
+    }
+
+    /// Starts a helper that does what `serve` says, on a fresh region with `lanes` lanes, of which the
+    /// module's side has one.
+    ///
+    /// # Errors
+    /// [`LoopError`]: memory or threads could not be had.
+    pub fn serve(
+        layout: Layout,
+        lanes: usize,
+        tile_bytes: u32,
+        serve: impl FnOnce(Ends) -> Result<(Ended, Tally), EngineError> + Send + 'static,
+    ) -> Result<Self, LoopError> {
+        let region = Arc::new(Region::in_process(layout, 1, lanes)?);
         let (waker, own) = (Arc::new(Waker::new()?), Arc::new(Waker::new()?));
         let stop = Arc::new(Stop::new(Arc::clone(&waker)));
         let module = Loopback::new(
@@ -58,19 +103,15 @@ impl Rig {
             Arc::clone(&own),
             tile_bytes,
         )?;
-        let link = ThreadLink::new(own);
-        let serving = Serving {
+        let ends = Ends {
             region,
-            catalogue,
-            link,
+            link: ThreadLink::new(own),
             waker,
             stop: Arc::clone(&stop),
-            tuning,
-            choice,
         };
         let helper = std::thread::Builder::new()
             .name("kgpu-dispatch".into())
-            .spawn(move || engine::run(serving, || {}))?;
+            .spawn(move || serve(ends))?;
         Ok(Self {
             module,
             stop,

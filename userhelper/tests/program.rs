@@ -173,3 +173,54 @@ fn bench_ends_with_its_own_code_when_over_the_limit() {
     assert_eq!(run("0.001"), Some(8));
     assert_eq!(run("1e12"), Some(0));
 }
+
+/// Every part but the device's, and every file.
+#[test]
+fn bench_all_writes_its_report_in_every_form() {
+    let folder = std::env::temp_dir().join(format!("kgpu-bench-all-{}", std::process::id()));
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let words = "bench all --backend cpu --algorithms ctr(aes):256,crc32c --ops encrypt \
+                 --sizes 512,4k --depths 1,64 --workers 1 --pool-mib 1 --threads 1 \
+                 --seconds 0.001 --repeats 1";
+    let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    for (option, value) in [
+        ("--machine", "a <test>".to_owned()),
+        ("--csv", path("bench.csv")),
+        ("--json", path("bench.json")),
+        ("--plots", path("plots")),
+        ("--store", path("kgpu.conf")),
+    ] {
+        arguments.extend([option.to_owned(), value]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let out = kgpu(&arguments);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let csv = read("bench.csv");
+    let rows: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{csv}");
+    let of = |part: &str| rows.iter().filter(|row| row[0] == part).count();
+    assert_eq!(of("throughput"), 8, "{csv}");
+    // Depths of 1 to 128 sectors, twice 4 KiB each: no more fit a pool of 1 MiB.
+    assert!(of("burst") >= 16, "{csv}");
+    assert!(of("peer") >= 2, "{csv}");
+    assert!(text(&out.stdout).contains("--pool-mib 1"));
+    let json: serde_json::Value = serde_json::from_str(&read("bench.json")).unwrap();
+    assert_eq!(json["rows"].as_array().unwrap().len(), rows.len() - 1);
+    assert_eq!(json["machine"]["name"], "a <test>");
+    let command = json["command"].as_str().unwrap();
+    assert!(command.starts_with("kgpu bench all"), "{command}");
+    let stored = read("kgpu.conf");
+    let mut options = stored
+        .lines()
+        .filter(|l| l.starts_with("options kgpu crossover="));
+    assert!(options.next().unwrap().contains("ctr(aes)="), "{stored}");
+    for cipher in ["aes", "crc32c"] {
+        let svg = read(&format!("plots/{cipher}.svg"));
+        assert!(
+            svg.starts_with("<svg") && svg.contains("a &lt;test&gt;"),
+            "{svg}"
+        );
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

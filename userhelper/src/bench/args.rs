@@ -83,7 +83,7 @@ pub struct ServedArgs {
     #[arg(long, value_name = "N", default_value = "64", value_parser = tile_kib)]
     pub tile_kib: u32,
     /// MiB of the pool at most. Depths are cut to what it holds: each request takes its size twice.
-    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=4095))]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=4095))]
     pub pool_mib: u32,
     /// Put results where the sources are, as the kernel module does for the crypto API.
     #[arg(long)]

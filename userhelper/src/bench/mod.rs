@@ -11,7 +11,7 @@
 mod args;
 mod clocks;
 mod crossover;
-mod numbers;
+pub mod numbers;
 mod peers;
 mod plot;
 mod progress;
@@ -23,7 +23,7 @@ mod subject;
 pub mod through;
 
 pub use args::BenchCommand;
-pub use subject::size;
+pub use subject::{Subject, size, usual_key};
 
 use crate::backend::choice::BackendArgs;
 use crate::engine::Choice;

@@ -47,11 +47,11 @@ pub struct Record {
     pub part: Part,
     /// What computed: a backend, a library, a direction of copying.
     pub by: String,
-    /// The algorithm; empty for copies.
+    /// The algorithm; empty for copies by the driver.
     pub algorithm: &'static str,
     /// Bits of its key.
     pub key_bits: usize,
-    /// The operation; empty for copies.
+    /// The operation; empty for copies by the driver.
     pub op: String,
     /// Bytes of a request, a tile or a data unit.
     pub size: u64,

@@ -102,13 +102,17 @@ pub fn key(len: usize, number: u64) -> Vec<u8> {
     pattern.zip(numbers).map(|(a, b)| a ^ b).take(len).collect()
 }
 
-/// The shortest key of at least 128 bits, or the longest there is.
+/// The shortest key of at least 128 bits (of which XTS has two), or the longest there is.
 #[must_use]
 pub fn usual_key(algorithm: &Algorithm) -> usize {
     let sizes = algorithm.key_sizes;
+    let least = match algorithm.mode {
+        Mode::Xts => 32,
+        _ => 16,
+    };
     sizes
         .iter()
-        .find(|len| *len >= 16)
+        .find(|len| *len >= least)
         .unwrap_or(usize::from(sizes.max))
 }
 
@@ -237,6 +241,7 @@ mod tests {
         let usual = |text| usual_key(named(text).unwrap().0);
         assert_eq!(usual("ctr(aes)"), 16);
         assert_eq!(usual("xts-twofish-kgpu"), 32);
+        assert_eq!(usual("xts(serpent)"), 32);
         assert_eq!(usual("crc32c"), 0);
         for wrong in ["ctr(rot13)", "ctr(aes):129", "ctr(aes):512", "crc32c:128"] {
             let error = named(wrong).unwrap_err();

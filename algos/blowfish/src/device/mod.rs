@@ -34,7 +34,7 @@ type OnS8 = Blowfish<S8, Shared, false>;
 kgpu_kernels::kernels! {
     /// ECB encryption, R32.
     ECB_ENCRYPT_R32: kgpu_ecb_blowfish_encrypt_r32 = EcbEncrypt<OnR32, 2>,
-        op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+        op: Encrypt, threads: 640, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// ECB encryption, S16.
     ECB_ENCRYPT_S16: kgpu_ecb_blowfish_encrypt_s16 = EcbEncrypt<OnS16, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -43,7 +43,7 @@ kgpu_kernels::kernels! {
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// ECB decryption, R32.
     ECB_DECRYPT_R32: kgpu_ecb_blowfish_decrypt_r32 = EcbDecrypt<OnR32, 2>,
-        op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+        op: Decrypt, threads: 640, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// ECB decryption, S16.
     ECB_DECRYPT_S16: kgpu_ecb_blowfish_decrypt_s16 = EcbDecrypt<OnS16, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -60,8 +60,8 @@ kgpu_kernels::kernels! {
     CBC_ENCRYPT_S8: kgpu_cbc_blowfish_encrypt_s8 = CbcEncrypt<OnS8, 1>,
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CBC decryption, R32.
-    CBC_DECRYPT_R32: kgpu_cbc_blowfish_decrypt_r32 = CbcDecrypt<OnR32, 2>,
-        op: Decrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    CBC_DECRYPT_R32: kgpu_cbc_blowfish_decrypt_r32 = CbcDecrypt<OnR32, 1>,
+        op: Decrypt, threads: 896, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CBC decryption, S16.
     CBC_DECRYPT_S16: kgpu_cbc_blowfish_decrypt_s16 = CbcDecrypt<OnS16, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -70,7 +70,7 @@ kgpu_kernels::kernels! {
         op: Decrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CTR, R32.
     CTR_ENCRYPT_R32: kgpu_ctr_blowfish_encrypt_r32 = Ctr<OnR32, 2>,
-        op: Encrypt, threads: 512, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+        op: Encrypt, threads: 640, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CTR, S16.
     CTR_ENCRYPT_S16: kgpu_ctr_blowfish_encrypt_s16 = Ctr<OnS16, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;

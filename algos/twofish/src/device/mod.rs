@@ -3,10 +3,11 @@
 //!
 //! # Which kernel, which shape
 //!
-//! Of an operation's kernels the first is taken that fits the card and the load. R32: 768 threads with a
-//! cell each, which fetch the next one ahead and read round keys as they go; measured on an H200, this
-//! was faster than 512 threads with two cells and round keys in registers (ECB 803 to 751 GB/s, XTS 771
-//! to 726), because more warps hide more of the look-ups' latency. Under many keys S8 has three small blocks on a
+//! Of an operation's kernels the first is taken that fits the card and the load. R32: two cells for each
+//! thread, fetched ahead, round keys read as they go, and as many threads as there are registers for (768;
+//! 640 where tweaks or neighbours are kept). Measured on an H200 against 512 threads with round keys in
+//! registers: ECB 832 to 751 GB/s, XTS 786 to 726; more warps hide more of the look-ups' latency.
+//! Under many keys S8 has three small blocks on a
 //! multiprocessor, each with another key, while others wait for memory.
 //!
 //! To try another shape: the types below say where round keys are (`Registers<QUADS>` or `Shared`) and
@@ -36,7 +37,7 @@ type OnS8 = Twofish<S8, Shared, false>;
 
 kgpu_kernels::kernels! {
     /// ECB encryption, R32.
-    ECB_ENCRYPT_R32: kgpu_ecb_twofish_encrypt_r32 = EcbEncrypt<OnR32, 1>,
+    ECB_ENCRYPT_R32: kgpu_ecb_twofish_encrypt_r32 = EcbEncrypt<OnR32, 2>,
         op: Encrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// ECB encryption, S16.
     ECB_ENCRYPT_S16: kgpu_ecb_twofish_encrypt_s16 = EcbEncrypt<OnS16, 2>,
@@ -45,7 +46,7 @@ kgpu_kernels::kernels! {
     ECB_ENCRYPT_S8: kgpu_ecb_twofish_encrypt_s8 = EcbEncrypt<OnS8, 2>,
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// ECB decryption, R32.
-    ECB_DECRYPT_R32: kgpu_ecb_twofish_decrypt_r32 = EcbDecrypt<OnR32, 1>,
+    ECB_DECRYPT_R32: kgpu_ecb_twofish_decrypt_r32 = EcbDecrypt<OnR32, 2>,
         op: Decrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// ECB decryption, S16.
     ECB_DECRYPT_S16: kgpu_ecb_twofish_decrypt_s16 = EcbDecrypt<OnS16, 2>,
@@ -63,8 +64,8 @@ kgpu_kernels::kernels! {
     CBC_ENCRYPT_S8: kgpu_cbc_twofish_encrypt_s8 = CbcEncrypt<OnS8, 1>,
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CBC decryption, R32.
-    CBC_DECRYPT_R32: kgpu_cbc_twofish_decrypt_r32 = CbcDecrypt<OnR32, 1>,
-        op: Decrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    CBC_DECRYPT_R32: kgpu_cbc_twofish_decrypt_r32 = CbcDecrypt<OnR32, 2>,
+        op: Decrypt, threads: 640, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CBC decryption, S16.
     CBC_DECRYPT_S16: kgpu_cbc_twofish_decrypt_s16 = CbcDecrypt<OnS16Lean, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -72,7 +73,7 @@ kgpu_kernels::kernels! {
     CBC_DECRYPT_S8: kgpu_cbc_twofish_decrypt_s8 = CbcDecrypt<OnS8, 2>,
         op: Decrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// CTR, R32.
-    CTR_ENCRYPT_R32: kgpu_ctr_twofish_encrypt_r32 = Ctr<OnR32, 1>,
+    CTR_ENCRYPT_R32: kgpu_ctr_twofish_encrypt_r32 = Ctr<OnR32, 2>,
         op: Encrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// CTR, S16.
     CTR_ENCRYPT_S16: kgpu_ctr_twofish_encrypt_s16 = Ctr<OnS16, 2>,
@@ -81,8 +82,8 @@ kgpu_kernels::kernels! {
     CTR_ENCRYPT_S8: kgpu_ctr_twofish_encrypt_s8 = Ctr<OnS8, 2>,
         op: Encrypt, threads: 256, blocks: 3, shared: OnS8::SHARED, bytes_per_key: 0;
     /// XTS encryption, R32.
-    XTS_ENCRYPT_R32: kgpu_xts_twofish_encrypt_r32 = XtsEncrypt<OnR32, 1>,
-        op: Encrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    XTS_ENCRYPT_R32: kgpu_xts_twofish_encrypt_r32 = XtsEncrypt<OnR32, 2>,
+        op: Encrypt, threads: 640, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// XTS encryption, S16.
     XTS_ENCRYPT_S16: kgpu_xts_twofish_encrypt_s16 = XtsEncrypt<OnS16, 2>,
         op: Encrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;
@@ -90,8 +91,8 @@ kgpu_kernels::kernels! {
     XTS_ENCRYPT_S8: kgpu_xts_twofish_encrypt_s8 = XtsEncrypt<OnS8, 2>,
         op: Encrypt, threads: 256, blocks: 2, shared: OnS8::SHARED, bytes_per_key: 0;
     /// XTS decryption, R32.
-    XTS_DECRYPT_R32: kgpu_xts_twofish_decrypt_r32 = XtsDecrypt<OnR32, 1>,
-        op: Decrypt, threads: 768, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
+    XTS_DECRYPT_R32: kgpu_xts_twofish_decrypt_r32 = XtsDecrypt<OnR32, 2>,
+        op: Decrypt, threads: 640, blocks: 1, shared: OnR32::SHARED, bytes_per_key: 32 << 10;
     /// XTS decryption, S16.
     XTS_DECRYPT_S16: kgpu_xts_twofish_decrypt_s16 = XtsDecrypt<OnS16, 2>,
         op: Decrypt, threads: 512, blocks: 1, shared: OnS16::SHARED, bytes_per_key: 8 << 10;

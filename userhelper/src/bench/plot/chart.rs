@@ -63,7 +63,7 @@ pub struct Level {
     pub dash: Dash,
     /// Number of its colour; grey without one.
     pub colour: Option<usize>,
-    /// What is written on it; may be empty.
+    /// What it is, for the legend; may be empty.
     pub label: String,
 }
 
@@ -238,14 +238,6 @@ impl Chart {
                 svg,
                 r#"<path d="M{LEFT} {at:.1}H{right}" stroke="{stroke}" fill="none"{dash}/>"#
             )?;
-            if !level.label.is_empty() {
-                let (from, above) = (LEFT + 6.0, at - 4.0);
-                writeln!(
-                    svg,
-                    r#"<text x="{from}" y="{above:.1}" fill="{GREY}" font-size="11">{}</text>"#,
-                    escaped(&level.label)
-                )?;
-            }
         }
         Ok(())
     }
@@ -297,6 +289,10 @@ impl Chart {
         for line in &self.lines {
             let sign = stroke(colour(line.colour), 2, line.dash);
             entry(svg, &sign, &line.label)?;
+        }
+        for level in self.levels.iter().filter(|level| !level.label.is_empty()) {
+            let sign = stroke(level.colour.map_or(GREY, colour), 1, level.dash);
+            entry(svg, &sign, &level.label)?;
         }
         for (dash, label) in &self.keys {
             let sign = stroke(GREY, 1, *dash);

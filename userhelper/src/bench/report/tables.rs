@@ -45,7 +45,10 @@ const SUBMIT: Column = ("submit s/GB", true, |r| cost(r, |c| c.submitter));
 /// A part's title and columns.
 const fn shape(part: Part) -> (&'static str, &'static [Column]) {
     match part {
-        Part::Copy => ("Copies between host and device", &[BY, SIZE, MEDIAN, BEST]),
+        Part::Copy => (
+            "Between host and device",
+            &[BY, ALGORITHM, SIZE, MEDIAN, BEST],
+        ),
         Part::Device => (
             "In the device's memory",
             &[BY, ALGORITHM, KEY, OP, SIZE, DEPTH, KEYS, MEDIAN, BEST],

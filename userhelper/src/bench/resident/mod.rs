@@ -39,10 +39,10 @@ const TILE: u32 = 64 << 10;
 const SECTOR: u32 = 4 << 10;
 
 /// The cases: large requests, sectors, and many keys.
-fn cases(bytes: u64, args: &DeviceArgs) -> Vec<Requests> {
+fn cases(bytes: u64, keys: u32) -> Vec<Requests> {
     let count = |size: u64| u32::try_from((bytes / size).max(1)).unwrap_or(u32::MAX);
     let large = bytes.min(REQUEST);
-    let keys = args.device_keys.min(count(u64::from(TILE)));
+    let keys = keys.min(count(u64::from(TILE)));
     vec![
         Requests {
             size: u32::try_from(large).unwrap_or(u32::MAX),
@@ -227,17 +227,8 @@ pub fn measure(
     time: &TimeArgs,
     progress: &Progress,
 ) -> Result<(Vec<Record>, Vec<String>), UserError> {
-    let failed = |what: String, error: &dyn std::fmt::Display| {
-        UserError::failure(
-            format!("{what}: {error}"),
-            "look at `nvidia-smi` and `dmesg`; a wrong answer is a bug to report",
-        )
-    };
     let wanted = u64::from(args.device_mib) << 20;
-    let all = kgpu_algos::all();
-    let bed = Bed::open(opener, all, wanted, HOST.min(wanted * 2))
-        .map_err(|error| failed(opener.describe(), &error))?;
-    let bytes = bed.bytes();
+    let (records, bytes) = over(subjects, opener, wanted, args.device_keys, time, progress)?;
     let mut notes = Vec::new();
     if bytes < wanted {
         notes.push(format!(
@@ -246,23 +237,50 @@ pub fn measure(
             args.device_mib
         ));
     }
+    for subject in subjects.iter().filter(|s| s.algorithm.device.is_none()) {
+        let note = format!("{}: no kernels for a device", subject.algorithm.name);
+        notes.push(note);
+    }
+    Ok((records, notes))
+}
+
+fn failed(what: String, error: &dyn std::fmt::Display) -> UserError {
+    UserError::failure(
+        format!("{what}: {error}"),
+        "look at `nvidia-smi` and `dmesg`; a wrong answer is a bug to report",
+    )
+}
+
+/// As [`measure`], over `wanted` bytes. The second result is over how many it was.
+fn over(
+    subjects: &[Subject],
+    opener: &dyn Opener,
+    wanted: u64,
+    keys: u32,
+    time: &TimeArgs,
+    progress: &Progress,
+) -> Result<(Vec<Record>, u64), UserError> {
+    let all = kgpu_algos::all();
+    let bed = Bed::open(opener, all, wanted, HOST.min(wanted * 2))
+        .map_err(|error| failed(opener.describe(), &error))?;
+    let bytes = bed.bytes();
     let mut pattern = vec![0; index(PATTERN.min(bytes).min(bed.half()))];
     fill(&mut pattern, 1);
     let mut run = Run { bed, pattern, time };
     let pattern = run.pattern.clone();
     let filled = run.bed.fill(&pattern);
     filled.map_err(|error| failed(opener.describe(), &error))?;
-    let cases = cases(bytes, args);
+    let cases = cases(bytes, keys);
     let kernels = |subject: &&Subject| subject.algorithm.device.is_some();
     progress.expect(subjects.iter().filter(kernels).count() * cases.len() + 4);
     let mut records = Vec::new();
     let Some(any) = subjects.first() else {
-        return Ok((records, notes));
+        return Ok((records, bytes));
     };
     for (way, name) in [
-        (Way::In, "copy to the device"),
-        (Way::Out, "copy to the host"),
-        (Way::Both, "copy both ways, each"),
+        (Way::In, "copy to device"),
+        (Way::Out, "copy to host"),
+        (Way::Both, "copy both ways (each way)"),
     ] {
         progress.step(name);
         let record = run.copy(way, name, any);
@@ -271,23 +289,16 @@ pub fn measure(
     // Copying overwrote the source.
     let filled = run.bed.fill(&pattern);
     filled.map_err(|error| failed(opener.describe(), &error))?;
-    for subject in subjects {
-        if subject.algorithm.device.is_none() {
-            notes.push(format!(
-                "{}: no kernels for a device",
-                subject.algorithm.name
-            ));
-            continue;
-        }
+    for subject in subjects.iter().filter(kernels) {
         for case in &cases {
             progress.step(&format!("device {subject}, {} keys", case.keys));
             let record = run.launch(opener.name(), subject, case, false);
             records.push(record.map_err(|error| failed(subject.to_string(), &error))?);
         }
     }
-    records
-        .extend(on_host(&mut run, subjects, &records, progress).map_err(|(s, e)| failed(s, &e))?);
-    Ok((records, notes))
+    let last = on_host(&mut run, subjects, &records, progress);
+    records.extend(last.map_err(|(what, error)| failed(what, &error))?);
+    Ok((records, bytes))
 }
 
 /// The fastest kernel once more, on the host's memory.
@@ -321,12 +332,82 @@ fn on_host(
         .map_err(|error| (format!("{subject}, on the host's memory"), error))?;
     Ok(Some(Record {
         part: Part::Copy,
-        by: format!("kernel on the host's memory ({})", subject.algorithm.name),
-        algorithm: "",
-        key_bits: 0,
-        op: String::new(),
+        by: "kernel on host memory".to_owned(),
         size: requests.bytes(),
-        keys: 0,
         ..record
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::gpu::host::HostOpener;
+    use kgpu_core::abi::Op;
+    use std::sync::atomic::Ordering;
+
+    const TIME: TimeArgs = TimeArgs {
+        seconds: 1e-6,
+        repeats: 1,
+    };
+    /// A large request of two tiles; sectors; two keys.
+    const BYTES: u64 = 128 << 10;
+
+    fn subjects() -> Vec<Subject> {
+        let ciphers = kgpu_algos::all().iter().filter(|a| a.device.is_some());
+        let subjects = ciphers.map(|algorithm| Subject {
+            algorithm,
+            key_len: super::super::subject::usual_key(algorithm),
+            op: Op::Decrypt,
+        });
+        subjects.take(2).collect()
+    }
+
+    fn run(opener: &HostOpener) -> Result<Vec<Record>, UserError> {
+        let progress = Progress::default();
+        over(&subjects(), opener, BYTES, 2, &TIME, &progress).map(|(records, _)| records)
+    }
+
+    #[test]
+    fn every_case_is_compared_and_measured() {
+        let records = run(&HostOpener::default()).unwrap();
+        let count = |part| records.iter().filter(|r| r.part == part).count();
+        assert_eq!(count(Part::Copy), 4);
+        assert_eq!(count(Part::Device), 3 * subjects().len());
+        for record in &records {
+            assert!(record.gigabytes > 0.0, "{record:?}");
+            let copied = record.part == Part::Copy;
+            let all = record.checked == record.size * record.depth;
+            assert!(copied || all, "{record:?}");
+        }
+        assert!(records.iter().any(|r| r.keys == 2 && r.depth == 2));
+    }
+
+    #[test]
+    fn kernels_that_miscount_are_not_measured() {
+        let opener = HostOpener::default();
+        opener.faults.stats.store(3, Ordering::Relaxed);
+        let error = run(&opener).unwrap_err();
+        assert!(error.what.contains("items"), "{error}");
+    }
+
+    #[test]
+    fn wrong_results_are_not_measured() {
+        let opener = HostOpener::default();
+        let mut bed = Bed::open(&opener, &[], BYTES, 2 * BYTES).unwrap();
+        let mut pattern = vec![0; index(BYTES)];
+        fill(&mut pattern, 1);
+        bed.fill(&pattern).unwrap();
+        let mut run = Run {
+            bed,
+            pattern,
+            time: &TIME,
+        };
+        let (subjects, cases) = (subjects(), cases(BYTES, 1));
+        let (subject, case) = (&subjects[0], &cases[0]);
+        assert!(run.launch("", subject, case, false).is_ok());
+        // The device has other bytes than those that the CPU is asked about.
+        run.pattern[70_000] ^= 1;
+        let wrong = run.launch("", subject, case, false);
+        assert!(matches!(wrong, Err(Failure::Wrong(65536))), "{wrong:?}");
+    }
 }

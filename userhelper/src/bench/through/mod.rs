@@ -11,9 +11,9 @@ mod requests;
 use std::time::Duration;
 
 pub use error::Broken;
-pub use material::{answer, fill};
+pub use material::{Material, answer, fill};
 pub use player::{Player, Ran};
-pub use requests::{KeyPlace, Places, Request, Requests};
+pub use requests::{KeyPlace, Places, Request, Requests, sizes};
 
 use super::args::{RequestArgs, ServedArgs, TimeArgs};
 use super::numbers::{Histogram, best, float, gigabytes, median};
@@ -26,7 +26,6 @@ use crate::cli::all_processors;
 use crate::engine::{Choice, Tuning};
 use crate::error::UserError;
 use crate::rig::Rig;
-use material::Material;
 
 /// Requests of a subject: their size and how many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +46,7 @@ const BURSTS: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /// Cuts a depth to what the pool and the tile table hold; 0 when that is not even one request.
 fn fitting(subject: &Subject, case: Case, served: &ServedArgs) -> u32 {
-    let one = requests::sizes(
+    let one = sizes(
         subject,
         case.size,
         1,
@@ -107,9 +106,9 @@ impl Served {
     fn start(choice: &Choice, args: &ServedArgs, cases: &Plan) -> Result<Self, Broken> {
         let tile_bytes = args.tile_kib << 10;
         let sizes = cases.iter().flat_map(|(subject, cases)| {
-            cases.iter().map(move |case| {
-                requests::sizes(subject, case.size, case.depth, tile_bytes, args.in_place)
-            })
+            cases
+                .iter()
+                .map(move |case| sizes(subject, case.size, case.depth, tile_bytes, args.in_place))
         });
         let keys = u32::try_from(cases.len()).unwrap_or(u32::MAX);
         let layout = requests::layout(sizes, keys)?;
