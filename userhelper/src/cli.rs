@@ -102,9 +102,9 @@ pub struct ServeArgs {
     /// Microseconds that idle threads poll before they sleep.
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub poll_us: u64,
-    /// Most KiB of a tile, a power of two from 4 to 1024.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = tile_kib)]
-    pub tile_kib: u32,
+    /// Most KiB of a tile, a power of two from 4 to 1024 [default: 64, with a device 1024].
+    #[arg(long, value_name = "N", value_parser = tile_kib)]
+    pub tile_kib: Option<u32>,
     /// The module's device node.
     #[arg(long, value_name = "PATH", default_value = DEVICE_PATH)]
     pub device: PathBuf,
@@ -136,7 +136,7 @@ pub fn run(cli: Cli) -> Result<(), UserError> {
                 workers: args.workers.unwrap_or_else(all_processors),
                 poll: Duration::from_micros(args.poll_us),
             },
-            tile_bytes: args.tile_kib << 10,
+            tile_kib: args.tile_kib,
             backend: args.backend,
         }),
         Command::Status => {

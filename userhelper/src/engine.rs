@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kgpu_core::num::index;
+use kgpu_core::tiling::TILE_BYTES_DEFAULT;
 
 use crate::backend::gpu::{GpuTuning, Opener};
 use crate::backend::{Backend, CPU_CODE, CPU_NAME, Gpu, Inline, Threads};
@@ -15,6 +16,9 @@ use crate::link::Link;
 use crate::region::{Lane, Region};
 use crate::tally::Tally;
 use crate::waker::Waker;
+
+/// Bytes of a tile for devices, when the user names none.
+pub const DEVICE_TILE_BYTES: u32 = 1 << 20;
 
 /// What the user chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,17 @@ impl Choice {
             Self::Cpu => CPU_CODE,
             Self::Device { opener, .. } => opener.code(),
         }
+    }
+
+    /// Bytes of a tile at most: what was asked for, in KiB, or what suits the backend. A CPU's workers share large
+    /// requests by their tiles; a device's kernels do not need that, and each tile costs the ring something.
+    #[must_use]
+    pub fn tile_bytes(&self, kib: Option<u32>) -> u32 {
+        let usual = match self {
+            Self::Cpu => TILE_BYTES_DEFAULT,
+            Self::Device { .. } => DEVICE_TILE_BYTES,
+        };
+        kib.map_or(usual, |kib| kib << 10)
     }
 
     /// One line about it, for the log.

@@ -41,7 +41,7 @@ pub struct Options {
     /// Workers and polling.
     pub tuning: Tuning,
     /// Most bytes of a tile.
-    pub tile_bytes: u32,
+    pub tile_kib: Option<u32>,
     /// What computes, as the user wants it.
     pub backend: BackendArgs,
 }
@@ -114,7 +114,7 @@ struct Session {
 
 fn attach(options: &Options, choice: &Choice) -> Result<Session, UserError> {
     let device = Device::open(&options.device)?;
-    let attach: Attach = device.attach(choice.name(), options.tile_bytes)?;
+    let attach: Attach = device.attach(choice.name(), choice.tile_bytes(options.tile_kib))?;
     let region = Region::of_device(
         std::os::fd::AsFd::as_fd(&device),
         &attach,

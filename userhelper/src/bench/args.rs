@@ -79,9 +79,9 @@ pub struct ServedArgs {
     /// Microseconds that idle threads poll before they sleep.
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub poll_us: u64,
-    /// Most KiB of a tile, a power of two from 4 to 1024.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = tile_kib)]
-    pub tile_kib: u32,
+    /// Most KiB of a tile, a power of two from 4 to 1024 [default: 64, with a device 1024].
+    #[arg(long, value_name = "N", value_parser = tile_kib)]
+    pub tile_kib: Option<u32>,
     /// MiB of the pool at most. Depths are cut to what it holds: each request takes its size twice.
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=4095))]
     pub pool_mib: u32,

@@ -25,9 +25,12 @@ const SPANS: usize = TILES + (16 << 10);
 /// Scratch cells of a launch are that of a batch of data units of 16 bytes, or more.
 const SCRATCH_LEAST: usize = 4 << 20;
 
-/// Bytes of a run from which copies pay: they run at 48 GB/s both ways where kernels reach the host's memory
+/// Bytes of a run from which copies pay: they run at 49 GB/s both ways where kernels reach the host's memory
 /// at 42, but each costs the host some 2 us.
 const COPY_RUN: u64 = 32 << 10;
+/// Bytes of a batch from which copies pay: from one engine to the next (copy in, kernel, copy out) a queue goes
+/// through some 20 us, in which the link moves 1 MiB.
+const COPY_BATCH: u64 = 2 << 20;
 
 /// A data unit that one thread computes alone takes a GPU 10 or more times as long as a CPU: longer ones than
 /// this...
@@ -192,8 +195,11 @@ impl Batch {
         match ground.tuning.path {
             Path::Direct => Some(direct),
             Path::Copy => copies.or(Some(direct)),
-            Path::Auto if self.ins.mean().min(self.outs.mean()) < COPY_RUN => Some(direct),
-            Path::Auto => copies.or(Some(direct)),
+            Path::Auto => {
+                let long = self.ins.mean().min(self.outs.mean()) >= COPY_RUN;
+                let much = self.ins.bytes() >= COPY_BATCH;
+                copies.filter(|_| long && much).or(Some(direct))
+            }
         }
     }
 
@@ -271,7 +277,11 @@ impl Batch {
         if index(u64::from(totals.scratch_cells)) > self.scratch_cells {
             return Ok(false);
         }
-        let blocks = device.blocks(entry);
+        // Fewer blocks leave room for another queue's kernel, and load the key's schedule less often.
+        let paying = load.bytes / entry.bytes_per_key.max(1);
+        let blocks = device
+            .blocks(entry)
+            .min(u32::try_from(paying.max(1)).unwrap_or(u32::MAX));
         let spans_at = tiles_at + used * TILE;
         let room = index(u64::from(totals.keys) + u64::from(blocks));
         let tiles = tiles_at..spans_at;

@@ -53,11 +53,16 @@ impl Runs {
         self.sorted = true;
     }
 
+    /// Bytes of all ranges.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.iter().map(|(_, len)| len).sum()
+    }
+
     /// Bytes of a range on average; 0 without ranges.
     #[must_use]
     pub fn mean(&self) -> u64 {
-        let bytes: u64 = self.iter().map(|(_, len)| len).sum();
-        bytes
+        self.bytes()
             .checked_div(u64::try_from(self.runs.len()).unwrap_or(u64::MAX))
             .unwrap_or(0)
     }

@@ -36,7 +36,7 @@ impl Default for GpuTuning {
     fn default() -> Self {
         Self {
             queues: 4,
-            batch_bytes: 4 << 20,
+            batch_bytes: 16 << 20,
             flush: Duration::from_micros(10),
             path: Path::Auto,
             // A copy of them takes as long as a kernel's way to the host and back, which it has to go several times.

@@ -20,6 +20,7 @@ use super::subject::Subject;
 use super::through::fill;
 use crate::backend::gpu::{DeviceError, Opener};
 use crate::cli::all_processors;
+use crate::engine::DEVICE_TILE_BYTES;
 use crate::error::UserError;
 use crate::job::Job;
 use bed::{Bed, Way};
@@ -33,8 +34,10 @@ const HOST: u64 = 256 << 20;
 const SAMPLED: usize = 61;
 /// Bytes of a large request.
 const REQUEST: u64 = 64 << 20;
-/// Bytes of a tile as the ring cuts large requests.
-const TILE: u32 = 64 << 10;
+/// Bytes of a tile as the ring cuts large requests for a device.
+const TILE: u32 = DEVICE_TILE_BYTES;
+/// Bytes of a request where each has another key.
+const KEYED: u32 = 64 << 10;
 /// Bytes of a sector.
 const SECTOR: u32 = 4 << 10;
 
@@ -42,7 +45,7 @@ const SECTOR: u32 = 4 << 10;
 fn cases(bytes: u64, keys: u32) -> Vec<Requests> {
     let count = |size: u64| u32::try_from((bytes / size).max(1)).unwrap_or(u32::MAX);
     let large = bytes.min(REQUEST);
-    let keys = keys.min(count(u64::from(TILE)));
+    let keys = keys.min(count(u64::from(KEYED)));
     vec![
         Requests {
             size: u32::try_from(large).unwrap_or(u32::MAX),
@@ -57,7 +60,7 @@ fn cases(bytes: u64, keys: u32) -> Vec<Requests> {
             keys: 1,
         },
         Requests {
-            size: TILE,
+            size: KEYED,
             count: keys,
             tile_bytes: TILE,
             keys,

@@ -45,14 +45,9 @@ const TILES_MAX: u32 = 1 << 20;
 const BURSTS: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /// Cuts a depth to what the pool and the tile table hold; 0 when that is not even one request.
-fn fitting(subject: &Subject, case: Case, served: &ServedArgs) -> u32 {
-    let one = sizes(
-        subject,
-        case.size,
-        1,
-        served.tile_kib << 10,
-        served.in_place,
-    );
+fn fitting(subject: &Subject, case: Case, choice: &Choice, served: &ServedArgs) -> u32 {
+    let tile_bytes = choice.tile_bytes(served.tile_kib);
+    let one = sizes(subject, case.size, 1, tile_bytes, served.in_place);
     let pool = u64::from(served.pool_mib) << 20;
     let by_pool = u32::try_from(pool / one.pool_bytes).unwrap_or(u32::MAX);
     case.depth.min(by_pool).min(TILES_MAX / one.tiles.max(1))
@@ -62,6 +57,7 @@ fn fitting(subject: &Subject, case: Case, served: &ServedArgs) -> u32 {
 fn cases(
     subjects: &[Subject],
     wanted: &[Case],
+    choice: &Choice,
     served: &ServedArgs,
 ) -> Result<(Plan, Vec<String>), UserError> {
     let (mut all, mut cut) = (Vec::new(), Vec::new());
@@ -77,7 +73,7 @@ fn cases(
                         "choose --sizes that are whole blocks of the algorithm",
                     )
                 })?;
-            let depth = fitting(subject, *case, served);
+            let depth = fitting(subject, *case, choice, served);
             if depth < case.depth {
                 cut.push(format!("{} B x {}: {depth}", case.size, case.depth));
             }
@@ -104,7 +100,7 @@ struct Served {
 
 impl Served {
     fn start(choice: &Choice, args: &ServedArgs, cases: &Plan) -> Result<Self, Broken> {
-        let tile_bytes = args.tile_kib << 10;
+        let tile_bytes = choice.tile_bytes(args.tile_kib);
         let sizes = cases.iter().flat_map(|(subject, cases)| {
             cases
                 .iter()
@@ -158,7 +154,7 @@ impl Served {
             Places::new(subject, case.size, case.depth, self.args.in_place),
             case.depth,
             key,
-            self.args.tile_kib << 10,
+            self.choice.tile_bytes(self.args.tile_kib),
             self.rig.module.region().session(),
         )
     }
@@ -346,7 +342,7 @@ impl<'a> Bench<'a> {
         subjects: &[Subject],
         wanted: &[Case],
     ) -> Result<(Vec<Record>, Vec<String>), UserError> {
-        let (all, cut) = cases(subjects, wanted, self.served)?;
+        let (all, cut) = cases(subjects, wanted, self.choice, self.served)?;
         let limit = self.served.pool_mib;
         let notes = cut
             .iter()
