@@ -115,6 +115,11 @@ impl Live {
         !self.idle.is_empty()
     }
 
+    /// Queues that are free.
+    pub(super) fn room(&self) -> usize {
+        self.idle.len()
+    }
+
     /// Whether nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
         self.flying.is_empty()

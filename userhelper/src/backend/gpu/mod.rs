@@ -47,8 +47,9 @@ use crate::waker::Waker;
 use batch::TILES;
 use live::{Live, Site};
 
-/// Bytes of a batch below which more of them cost more than they bring.
-const SPREAD_LEAST: u64 = 512 << 10;
+/// Bytes of a batch below which more of them cost more than they bring: each takes the host some 15 us, in which
+/// the link moves most of 1 MiB.
+const SPREAD_LEAST: u64 = 1 << 20;
 /// How soon a failed device is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long that wait can become.
@@ -224,9 +225,9 @@ impl Gpu {
         let due = self.bytes >= tuning.batch_bytes
             || live.is_idle()
             || self.since.elapsed() >= tuning.flush;
-        // What waits is spread over the queues: one large batch would be copied in, computed and copied out with
-        // nothing beside it.
-        let queues = u64::try_from(tuning.queues.max(1)).unwrap_or(1);
+        // What waits is spread over the free queues: one large batch would be copied in, computed and copied out
+        // with nothing beside it.
+        let queues = u64::try_from(live.room().max(1)).unwrap_or(1);
         let least = SPREAD_LEAST.min(tuning.batch_bytes);
         let enough = (self.bytes / queues).clamp(least, tuning.batch_bytes);
         while due && !self.waiting.is_empty() && live.has_room() {
