@@ -12,7 +12,7 @@ use std::time::Duration;
 use kgpu_core::cpu::Data;
 use kgpu_core::num::index;
 
-use super::args::{DeviceArgs, TimeArgs};
+use super::args::{ResidentArgs, TimeArgs};
 use super::numbers::{best, gigabytes, median};
 use super::progress::Progress;
 use super::record::{Part, Record};
@@ -226,7 +226,7 @@ impl Run<'_> {
 pub fn measure(
     subjects: &[Subject],
     opener: &dyn Opener,
-    args: &DeviceArgs,
+    args: &ResidentArgs,
     time: &TimeArgs,
     progress: &Progress,
 ) -> Result<(Vec<Record>, Vec<String>), UserError> {
@@ -360,7 +360,7 @@ mod tests {
         let subjects = ciphers.map(|algorithm| Subject {
             algorithm,
             key_len: super::super::subject::usual_key(algorithm),
-            op: Op::Decrypt,
+            op: algorithm.ops().last().copied().unwrap_or(Op::Compute),
         });
         subjects.take(2).collect()
     }
@@ -408,9 +408,13 @@ mod tests {
         let (subjects, cases) = (subjects(), cases(BYTES, 1));
         let (subject, case) = (&subjects[0], &cases[0]);
         assert!(run.launch("", subject, case, false).is_ok());
-        // The device has other bytes than those that the CPU is asked about.
-        run.pattern[70_000] ^= 1;
+        // The device has other bytes than those that the CPU is asked about, in the last tile.
+        run.pattern[index(BYTES) - 1] ^= 1;
+        let last = BYTES - u64::from(case.tile_bytes.min(case.size));
         let wrong = run.launch("", subject, case, false);
-        assert!(matches!(wrong, Err(Failure::Wrong(65536))), "{wrong:?}");
+        assert!(
+            matches!(wrong, Err(Failure::Wrong(at)) if at == last),
+            "{wrong:?}"
+        );
     }
 }
