@@ -103,7 +103,7 @@ pub struct RequestArgs {
 
 /// The work that lies in the device's memory.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct DeviceArgs {
+pub struct ResidentArgs {
     /// MiB of data that kernels work on in the device's memory.
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub device_mib: u32,
@@ -168,7 +168,7 @@ pub struct DeviceOnlyArgs {
     pub subjects: SubjectArgs,
     /// The work.
     #[command(flatten)]
-    pub device: DeviceArgs,
+    pub device: ResidentArgs,
     /// Which device.
     #[command(flatten)]
     pub backend: BackendArgs,
@@ -228,7 +228,7 @@ pub struct AllArgs {
     pub served: ServedArgs,
     /// The work of the device part.
     #[command(flatten)]
-    pub device: DeviceArgs,
+    pub device: ResidentArgs,
     /// The threads of the peers part.
     #[command(flatten)]
     pub peers: PeerArgs,

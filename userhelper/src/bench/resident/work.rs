@@ -228,7 +228,7 @@ mod tests {
             let subject = Subject {
                 algorithm,
                 key_len: usize::from(algorithm.key_sizes.max),
-                op: Op::Decrypt,
+                op: algorithm.ops().last().copied().unwrap_or(Op::Compute),
             };
             let requests = Requests {
                 size: 128 << 10,
