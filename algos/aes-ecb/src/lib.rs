@@ -23,9 +23,9 @@ mod known_answers;
 use kgpu_core::abi::AlgorithmId;
 use kgpu_core::algorithm::{Algorithm, Fallback, KeySizes, Launch, Load, Mode, Output, spread};
 
-/// A starting value until it is measured: AES instructions make a CPU core fast, so only much queued
-/// work is worth the trip.
-const CROSSOVER: u32 = 256 << 10;
+/// Bytes queued from which a GPU is done sooner than one core: measured on an H200 (docs/benchmarks.md, Crossovers); this mode
+/// was not within the 4 MiB that were tried, and takes the value of the others.
+const CROSSOVER: u32 = 2 << 20;
 /// A core does this in about 10 us; waking another for less does not pay. A starting value.
 const LANE_BYTES: u64 = 64 << 10;
 

@@ -26,8 +26,10 @@ mod known_answers;
 use kgpu_core::abi::AlgorithmId;
 use kgpu_core::algorithm::{Algorithm, Fallback, KeySizes, Launch, Load, Mode, Output, spread};
 
-/// A starting value until it is measured: a CPU core needs tens of microseconds for this much.
+/// Bytes queued from which a GPU is done sooner than one core: measured on an H200 (docs/benchmarks.md, Crossovers).
 const CROSSOVER: u32 = 8 << 10;
+/// The same in CBC, whose encryption goes unit by unit.
+const CBC_CROSSOVER: u32 = 128 << 10;
 /// A core needs tens of microseconds for this; waking another for less does not pay. A starting value.
 const LANE_BYTES: u64 = 8 << 10;
 
@@ -66,7 +68,7 @@ pub static ALGORITHMS: &[Algorithm] = &[
         key_sizes: KEYS,
         output: Output::SameAsInput,
         fallback: Fallback::Skcipher,
-        crossover: CROSSOVER,
+        crossover: CBC_CROSSOVER,
         known_answers: known_answers::CBC,
         launch,
         #[cfg(not(kgpu_kernel))]

@@ -30,7 +30,7 @@ const SCRATCH_LEAST: usize = 4 << 20;
 const COPY_RUN: u64 = 32 << 10;
 /// Bytes of a batch from which copies pay: from one engine to the next (copy in, kernel, copy out) a queue goes
 /// through some 20 us, in which the link moves 1 MiB.
-const COPY_BATCH: u64 = 2 << 20;
+const COPY_BATCH: u64 = 1 << 20;
 
 /// A data unit that one thread computes alone takes a GPU 10 or more times as long as a CPU: longer ones than
 /// this...
