@@ -2,6 +2,7 @@
 
 mod cargo_tests;
 mod deny;
+mod gpu;
 mod guests;
 mod lints;
 
@@ -64,6 +65,16 @@ const STEPS: &[Step] = &[
             tally.pass(crate::ptx::check(paths)?);
             Ok(())
         },
+    },
+    Step {
+        name: "gpu",
+        what: "every algorithm on this machine's GPU, if it has one",
+        run: gpu::verify,
+    },
+    Step {
+        name: "no-cuda",
+        what: "the helper without its CUDA backend",
+        run: gpu::without_cuda,
     },
     Step {
         name: "loom",
