@@ -91,7 +91,7 @@ pub struct KnownAnswer {
     pub output: &'static [u8],
 }
 
-/// What is to be spread over a backend's lanes (threads of a CPU, later blocks of a GPU).
+/// What is to be spread over a backend's lanes (threads of a CPU; a GPU's blocks are planned by [`crate::device::plan`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
     /// Tiles of this algorithm and operation, over all requests and keys.

@@ -40,7 +40,7 @@ pub struct Options {
     pub device: PathBuf,
     /// Workers and polling.
     pub tuning: Tuning,
-    /// Most bytes of a tile.
+    /// Most KiB of a tile, where the user says.
     pub tile_kib: Option<u32>,
     /// What computes, as the user wants it.
     pub backend: BackendArgs,

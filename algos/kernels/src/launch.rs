@@ -191,20 +191,8 @@ impl Work {
     /// Whether the key's schedule is of the span's generation.
     #[inline(always)]
     pub(crate) fn fresh(&self) -> bool {
-        self.header(0) == self.span.generation
-    }
-
-    #[inline(always)]
-    fn header(&self, word: u64) -> u32 {
-        // SAFETY: a schedule starts with its header.
-        unsafe { load4_constant(self.schedule_at() + 4 * word) }
-    }
-
-    /// Bytes of the span's key (of both keys, for XTS).
-    #[inline(always)]
-    #[must_use]
-    pub fn key_len(&self) -> u32 {
-        self.header(2)
+        // SAFETY: a schedule starts with its header, and that with its generation.
+        self.span.generation == unsafe { load4_constant(self.schedule_at()) }
     }
 
     #[inline(always)]
@@ -383,12 +371,5 @@ impl Work {
         }
         // SAFETY: a scratch cell of the span.
         unsafe { load16(self.launch.scratch + u64::from(index) * CELL) }
-    }
-
-    /// The calling thread's first number in the block, for loops that share work out.
-    #[inline(always)]
-    #[must_use]
-    pub fn start(&self) -> u32 {
-        thread()
     }
 }

@@ -5,10 +5,9 @@
 //!
 //! Of an operation's kernels the first is taken that fits the card and the load. R32: two cells for each
 //! thread, fetched ahead, round keys read as they go, and as many threads as there are registers for (768;
-//! 640 where tweaks or neighbours are kept). Measured on an H200 against 512 threads with round keys in
-//! registers: ECB 832 to 751 GB/s, XTS 786 to 726; more warps hide more of the look-ups' latency.
-//! Under many keys S8 has three small blocks on a
-//! multiprocessor, each with another key, while others wait for memory.
+//! 640 where tweaks or neighbours are kept). On an H200 that is faster than 512 threads with
+//! round keys in registers: more warps hide more of the look-ups' latency. Under many keys S8 has three small
+//! blocks on a multiprocessor, each with another key, while others wait for memory.
 //!
 //! To try another shape: the types below say where round keys are (`Registers<QUADS>` or `Shared`) and
 //! whether a thread has registers to spare for fetching ahead; the number behind them in a kernel is the

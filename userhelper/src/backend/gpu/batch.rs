@@ -26,7 +26,7 @@ const SPANS: usize = TILES + (16 << 10);
 const SCRATCH_LEAST: usize = 4 << 20;
 
 /// Bytes of a run from which copies pay: they run at 49 GB/s both ways where kernels reach the host's memory
-/// at 42, but each costs the host some 2 us.
+/// at 41, but each costs the host some 2 us.
 const COPY_RUN: u64 = 32 << 10;
 /// Bytes of a batch from which copies pay: from one engine to the next (copy in, kernel, copy out) a queue goes
 /// through some 20 us, in which the link moves 1 MiB.

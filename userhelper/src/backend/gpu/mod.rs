@@ -33,6 +33,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use kgpu_core::num::index;
+
 pub(crate) use cut::{cut, tiles_of};
 pub use device::{Address, Device, DeviceError, Opener, Pinned, Queue, Wait};
 pub use schedule::{Schedule, Schedules};
@@ -103,12 +105,14 @@ impl Gpu {
             tuning,
         };
         let now = Instant::now();
+        // As many as there can be: nothing is allocated while requests come.
+        let most = index(u64::from(site.region.layout().sizes.tiles));
         let mut backend = Self {
             state: State::Closed(now + PAUSE),
             site,
             cpu,
-            for_cpu: Vec::new(),
-            waiting: VecDeque::new(),
+            for_cpu: Vec::with_capacity(most),
+            waiting: VecDeque::with_capacity(most),
             since: now,
             bytes: 0,
             pause: PAUSE,
