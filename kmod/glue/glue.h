@@ -89,6 +89,7 @@ enum kgpu_param {
 	KGPU_PARAM_KEY_SLOTS,
 	KGPU_PARAM_SHARE_PERCENT,
 	KGPU_PARAM_QUEUE_LIMIT,
+	KGPU_PARAM_RECHECK,
 };
 
 /* ---- The core ---- */
@@ -121,6 +122,8 @@ void kgpu_rust_closed(void);
 int kgpu_rust_param_set(u32 which, const char *text, size_t len);
 int kgpu_rust_param_get(u32 which, char *to, size_t len);
 u32 kgpu_rust_queue_limit(void);
+void kgpu_rust_pause(int paused);
+int kgpu_rust_is_drained(void);
 void kgpu_rust_report(u32 which, void *seq);
 
 /* ---- Services for the core: services.c ---- */
@@ -131,6 +134,7 @@ void kgpu_glue_bug(void);
 u64 kgpu_glue_now(void);
 u64 kgpu_glue_lock(void);
 void kgpu_glue_unlock(u64 flags);
+u32 kgpu_glue_random(void);
 void kgpu_glue_relax(void);
 u64 kgpu_glue_owner(void);
 int kgpu_glue_pid(void);
@@ -145,6 +149,10 @@ void kgpu_glue_report(void *seq, const u8 *text, size_t len);
 /* ---- The engine's thread: main.c ---- */
 void kgpu_glue_wake_engine(void);
 
+/* ---- Sleep states: power.c ---- */
+int kgpu_power_init(void);
+void kgpu_power_exit(void);
+
 /* ---- The helper's wait queue: device.c ---- */
 void kgpu_glue_wake_helper(void);
 int kgpu_device_init(void);
@@ -155,6 +163,7 @@ int kgpu_glue_enqueue(struct kgpu_job *job);
 struct kgpu_job *kgpu_glue_dequeue(void);
 void kgpu_glue_fallback_later(struct kgpu_job *job, int taken_over);
 void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len);
+void kgpu_glue_read_result(struct kgpu_job *job, u32 at, u8 *to, u32 len);
 void kgpu_glue_write_result(struct kgpu_job *job, const u8 *from, u32 len);
 void kgpu_glue_set_iv(struct kgpu_job *job, const u8 *iv, u32 len);
 void kgpu_glue_name_result(struct kgpu_job *job, int taken_over);

@@ -83,6 +83,14 @@ void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len)
 	scatterwalk_map_and_copy(to, src, at, len, 0);
 }
 
+void kgpu_glue_read_result(struct kgpu_job *job, u32 at, u8 *to, u32 len)
+{
+	struct scatterlist *src, *dst;
+
+	kgpu_scatter(job, &src, &dst);
+	scatterwalk_map_and_copy(to, dst, at, len, 0);
+}
+
 void kgpu_glue_write_result(struct kgpu_job *job, const u8 *from, u32 len)
 {
 	struct scatterlist *src, *dst;

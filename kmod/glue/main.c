@@ -77,6 +77,8 @@ KGPU_PARAM(share_percent, KGPU_PARAM_SHARE_PERCENT,
 	   "percent of pool and key slots for one transform or one user (default 50)");
 KGPU_PARAM_MODE(queue_limit, KGPU_PARAM_QUEUE_LIMIT, 0444,
 		"requests that may wait before submitters are held back (default 4096)");
+KGPU_PARAM(recheck, KGPU_PARAM_RECHECK,
+	   "one in so many results of a helper is computed again and compared (default 0: none)");
 
 static char *register_when = "load";
 module_param_named(register, register_when, charp, 0444);
@@ -108,11 +110,16 @@ static int __init kgpu_init(void)
 	err = kgpu_report_init();
 	if (err)
 		goto exit_skcipher;
-	err = kgpu_device_init();
+	err = kgpu_power_init();
 	if (err)
 		goto exit_report;
+	err = kgpu_device_init();
+	if (err)
+		goto exit_power;
 	return 0;
 
+exit_power:
+	kgpu_power_exit();
 exit_report:
 	kgpu_report_exit();
 exit_skcipher:
@@ -129,6 +136,7 @@ exit_rust:
 static void __exit kgpu_exit(void)
 {
 	kgpu_device_exit();
+	kgpu_power_exit();
 	kgpu_report_exit();
 	kgpu_skcipher_exit();
 	kthread_stop(kgpu_engine);

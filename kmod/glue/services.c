@@ -2,6 +2,7 @@
 /* Services of the kernel for the Rust core: log, memory, time, the lock, pages, user copies. */
 #include <linux/cred.h>
 #include <linux/ktime.h>
+#include <linux/random.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -68,6 +69,11 @@ u64 kgpu_glue_lock(void)
 void kgpu_glue_unlock(u64 flags)
 {
 	spin_unlock_irqrestore(&kgpu_lock, flags);
+}
+
+u32 kgpu_glue_random(void)
+{
+	return get_random_u32();
 }
 
 void kgpu_glue_relax(void)

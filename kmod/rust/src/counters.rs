@@ -33,11 +33,15 @@ pub enum Reason {
     Failed,
     /// The helper had it and was quarantined.
     Quarantine,
+    /// The system was being suspended: helpers are frozen with all other processes.
+    Suspended,
+    /// A recheck found the helper's result wrong; the submitter got the fallback's.
+    Wrong,
 }
 
 impl Reason {
     /// Number of reasons.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 13;
     /// Names, in order.
     pub const LABELS: [&'static str; Self::COUNT] = [
         "no-helper",
@@ -51,6 +55,8 @@ impl Reason {
         "death",
         "failed",
         "quarantine",
+        "suspended",
+        "wrong",
     ];
 }
 
@@ -68,6 +74,27 @@ impl Count {
     /// Adds.
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Reads.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that is what it is now.
+#[derive(Debug)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Sets.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     /// Reads.
@@ -129,6 +156,11 @@ impl Histogram {
 /// One algorithm's counters.
 #[derive(Debug)]
 pub struct PerAlgorithm {
+    /// Requests that the module answers for: queued, or given to the fallback's work queue.
+    pub accepted: Count,
+    /// Those answered. At rest as many as were accepted: more would be answers given twice, fewer
+    /// requests that were lost.
+    pub completed: Count,
     /// Computed by a helper.
     pub helper: Tally,
     /// Computed by the fallback, by reason.
@@ -149,6 +181,8 @@ pub struct PerAlgorithm {
 
 static PER_ALGORITHM: [PerAlgorithm; ALGORITHMS] = [const {
     PerAlgorithm {
+        accepted: Count::new(),
+        completed: Count::new(),
         helper: Tally::new(),
         fallback: [const { Tally::new() }; Reason::COUNT],
         errors: Count::new(),
@@ -195,6 +229,18 @@ pub struct Global {
     pub taken_over: Count,
     /// Known answers that failed.
     pub known_answers_failed: Count,
+    /// Results of helpers that were computed again and compared.
+    pub rechecks: Count,
+    /// Those that were wrong.
+    pub rechecks_wrong: Count,
+    /// Helpers that took over from another.
+    pub takeovers: Count,
+    /// Requests that the other still had when the last of them did.
+    pub takeover_in_flight: Gauge,
+    /// Requests that helpers have now.
+    pub in_flight: Gauge,
+    /// How long after their deadline overdue requests were answered, by the fallback.
+    pub overdue: Histogram,
 }
 
 /// Counters of the whole module.
@@ -207,4 +253,10 @@ pub static GLOBAL: Global = Global {
     key_fills: Count::new(),
     taken_over: Count::new(),
     known_answers_failed: Count::new(),
+    rechecks: Count::new(),
+    rechecks_wrong: Count::new(),
+    takeovers: Count::new(),
+    takeover_in_flight: Gauge::new(),
+    in_flight: Gauge::new(),
+    overdue: Histogram::new(),
 };

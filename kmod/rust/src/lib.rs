@@ -18,6 +18,7 @@ pub mod flight;
 pub mod job;
 pub mod kat;
 pub mod params;
+pub mod power;
 pub mod report;
 pub mod session;
 pub mod share;

@@ -50,6 +50,8 @@ pub static KEY_SLOTS: Number = Number::new(256, 1, 1 << 16);
 pub static SHARE_PERCENT: Number = Number::new(50, 1, 100);
 /// Requests that may wait in the queue before submitters are held back.
 pub static QUEUE_LIMIT: Number = Number::new(4096, 1, 1 << 20);
+/// One in so many results is computed again by the fallback and compared; 0 for none.
+pub static RECHECK: Number = Number::new(0, 0, 1_000_000);
 
 /// The deadline in nanoseconds.
 #[must_use]
@@ -97,6 +99,7 @@ fn param(which: u32) -> Option<Param> {
         7 => Param::Number(&KEY_SLOTS),
         8 => Param::Number(&SHARE_PERCENT),
         9 => Param::Number(&QUEUE_LIMIT),
+        10 => Param::Number(&RECHECK),
         _ => return None,
     })
 }

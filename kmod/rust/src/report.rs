@@ -125,8 +125,17 @@ pub fn counters(out: &mut impl Write) -> fmt::Result {
         ("key-fills", &GLOBAL.key_fills),
         ("taken-over", &GLOBAL.taken_over),
         ("known-answers-failed", &GLOBAL.known_answers_failed),
+        ("rechecks", &GLOBAL.rechecks),
+        ("rechecks-wrong", &GLOBAL.rechecks_wrong),
+        ("takeovers", &GLOBAL.takeovers),
     ] {
         writeln!(out, "{name} {}", count.get())?;
+    }
+    for (name, gauge) in [
+        ("in-flight", &GLOBAL.in_flight),
+        ("takeover-in-flight", &GLOBAL.takeover_in_flight),
+    ] {
+        writeln!(out, "{name} {}", gauge.get())?;
     }
     if let Some(session) = session::current() {
         writeln!(
@@ -138,6 +147,8 @@ pub fn counters(out: &mut impl Write) -> fmt::Result {
     for i in 0..ALGORITHMS {
         let Some(a) = algorithm(i) else { continue };
         let c = of(i);
+        writeln!(out, "{}.accepted {}", a.name, c.accepted.get())?;
+        writeln!(out, "{}.completed {}", a.name, c.completed.get())?;
         writeln!(
             out,
             "{}.helper.requests {}",
@@ -167,7 +178,8 @@ pub fn counters(out: &mut impl Write) -> fmt::Result {
     Ok(())
 }
 
-/// Latency histograms: a line per algorithm and path, a column per power of two of a microsecond.
+/// Latency histograms: a line per algorithm and path, a column per power of two of a microsecond; and
+/// one of overdue requests, from their deadline on.
 ///
 /// # Errors
 /// Those of the writer.
@@ -190,5 +202,9 @@ pub fn latency(out: &mut impl Write) -> fmt::Result {
             writeln!(out)?;
         }
     }
-    Ok(())
+    write!(out, "overdue after-deadline")?;
+    for count in GLOBAL.overdue.buckets() {
+        write!(out, " {count}")?;
+    }
+    writeln!(out)
 }

@@ -10,6 +10,7 @@ use kgpu_core::keytable;
 use kgpu_core::runs::{GRANULE, Run, Runs, words_for};
 use kgpu_core::slots::{KeyId, Slot, Slots};
 
+use crate::engine::Wrong;
 use crate::errno::Errno;
 use crate::ffi::{Guard, Guarded, Pages, lock};
 use crate::{ffi, params};
@@ -60,6 +61,41 @@ pub struct Session {
     pub backend: [u8; BACKEND_NAME_BYTES],
     /// The helper's process.
     pub pid: AtomicI32,
+    /// What a recheck found.
+    pub wrong: Found,
+}
+
+/// A place for the last finding of a recheck, which the engine has not looked at yet.
+#[derive(Debug)]
+pub struct Found {
+    /// Spares the engine the lock.
+    any: AtomicBool,
+    wrong: Guarded<Option<Wrong>>,
+}
+
+impl Found {
+    /// Leaves a finding.
+    pub fn set(&self, wrong: Wrong) {
+        *self.wrong.get(&mut lock()) = Some(wrong);
+        self.any.store(true, Ordering::Release);
+    }
+
+    const fn none() -> Self {
+        Self {
+            any: AtomicBool::new(false),
+            wrong: Guarded::new(None),
+        }
+    }
+
+    /// Takes it.
+    #[must_use]
+    pub fn take(&self) -> Option<Wrong> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        self.any.store(false, Ordering::Release);
+        self.wrong.get(&mut lock()).take()
+    }
 }
 
 /// A row of default values, or `ENOMEM`.
@@ -137,6 +173,7 @@ impl Session {
             tile_bytes,
             backend,
             pid: AtomicI32::new(ffi::pid()),
+            wrong: Found::none(),
         };
         session.set_state(SessionState::Attached);
         Ok(Arc::new(session))

@@ -10,12 +10,15 @@ use crate::counters::{self, Reason};
 use crate::errno::Errno;
 use crate::ffi::{self, Job};
 use crate::job::{JobCore, PoolPlace};
+use crate::power;
 use crate::session::{LIVE, STALLED};
 use crate::tfm::TfmRef;
 
 /// Why a request need not be queued: nobody would take it anyway.
-fn route() -> Option<Reason> {
-    if !LIVE.load(Ordering::Acquire) {
+pub fn route() -> Option<Reason> {
+    if power::is_paused() {
+        Some(Reason::Suspended)
+    } else if !LIVE.load(Ordering::Acquire) {
         Some(Reason::NoHelper)
     } else if STALLED.load(Ordering::Acquire) {
         Some(Reason::Stalled)
@@ -38,6 +41,8 @@ pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCo
         output_len,
         worth_it: false,
         taken_over: false,
+        deadline: None,
+        recheck: None,
     }
 }
 
@@ -72,6 +77,7 @@ pub fn api(job: Job) -> i32 {
     match route() {
         Some(reason) => {
             counters::fell_back(job.algorithm(), reason, job.core().shape.len);
+            counters::of(job.algorithm()).accepted.add(1);
             job.fall_back_later();
             -Errno::INPROGRESS.0
         }
@@ -80,7 +86,11 @@ pub fn api(job: Job) -> i32 {
 }
 
 fn enqueue(job: Job) -> Result<i32, Job> {
+    let counters = counters::of(job.algorithm());
     let told = job.enqueue();
+    if told.is_ok() {
+        counters.accepted.add(1);
+    }
     ffi::wake_engine();
     told
 }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use kgpu_core::abi::{RequestId, SessionState, word};
@@ -147,9 +148,13 @@ impl Active {
             session::route(false, false);
             self.session.set_state(SessionState::Retired);
         }
-        let seats = self.session.layout.sizes.entries;
-        for slot in 0..seats {
-            while let Some(id) = self.flights.id_of(slot) {
+        self.take_all_back(reason);
+    }
+
+    /// Takes everything in flight back.
+    pub(super) fn take_all_back(&mut self, reason: Reason) {
+        for slot in 0..self.session.layout.sizes.entries {
+            if let Some(id) = self.flights.id_of(slot) {
                 self.take_back(id, reason);
             }
         }
@@ -179,10 +184,19 @@ impl Active {
                 GLOBAL.taken_over.add(1);
                 self.release_share(&job, slot_is_free, flight.bytes);
                 job.core_mut().taken_over = true;
+                if reason == Reason::Deadline {
+                    job.core_mut().deadline = NonZeroU64::new(flight.deadline);
+                }
                 fall_back(job, reason);
             }
             Waiter::Kat(_) => {}
         }
+    }
+
+    /// Gives a finished flight's tiles back; its pool bytes are still looked at.
+    pub(super) fn release_tiles(&mut self, flight: &Flight) {
+        let mut guard = lock();
+        self.session.books.get(&mut guard).tiles.give(flight.tiles);
     }
 
     /// Gives a finished flight's runs back.

@@ -7,6 +7,7 @@
 mod active;
 mod offload;
 mod reap;
+mod recheck;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -18,12 +19,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 pub use active::Active;
 use offload::Refusal;
+pub use recheck::Wrong;
 
-use crate::counters::{self, Reason};
+use crate::counters::{self, GLOBAL, Reason};
 use crate::errno::Errno;
 use crate::ffi::{self, Guarded, Job, lock};
-use crate::session::{self, LIVE, STALLED, Session};
-use crate::{ALGORITHMS, params};
+use crate::session::{self, Session};
+use crate::{ALGORITHMS, params, power, submit};
 
 /// Requests taken from the queue and not yet decided on.
 const STAGE: usize = 1024;
@@ -91,6 +93,7 @@ impl Engine {
     /// One round: sessions, completions, known answers, queued requests, deadlines. The result is
     /// for how many nanoseconds there is nothing to do; 0 means: again, at once.
     pub fn pass(&mut self) -> u64 {
+        let paused = power::is_paused();
         self.sessions();
         let mut busy = false;
         if let Some(active) = self.active() {
@@ -103,7 +106,19 @@ impl Engine {
         if let Some(active) = self.active() {
             active.watch(now);
         }
+        let in_flight = self.in_flight();
+        GLOBAL.in_flight.set(in_flight);
+        power::set_drained(paused && in_flight == 0);
         if busy { 0 } else { self.rest(now) }
+    }
+
+    /// Requests that helpers have.
+    fn in_flight(&self) -> u64 {
+        self.active
+            .iter()
+            .flat_map(|row| row.iter())
+            .map(|active| u64::from(active.flights.len()))
+            .sum()
     }
 
     /// Takes a new session; lets go of a closed one.
@@ -122,7 +137,7 @@ impl Engine {
             active.abandon(Reason::Death);
             let session = active.session.clone();
             self.active = None;
-            counters::GLOBAL.closed.add(1);
+            GLOBAL.closed.add(1);
             let held = session.books.get(&mut lock()).buffers > 0;
             if held && self.zombies.len() < ZOMBIES {
                 self.zombies.push(session);
@@ -151,13 +166,7 @@ impl Engine {
             return false;
         }
         let more = self.staged.len() == STAGE;
-        let reason = if !LIVE.load(Ordering::Acquire) {
-            Some(Reason::NoHelper)
-        } else if STALLED.load(Ordering::Acquire) {
-            Some(Reason::Stalled)
-        } else {
-            None
-        };
+        let reason = submit::route();
         let Self { staged, active, .. } = self;
         let (Some([active]), None) = (active.as_deref_mut(), reason) else {
             for job in staged.drain(..) {
@@ -245,7 +254,7 @@ pub(crate) fn fall_back(job: Job, reason: Reason) {
 }
 
 /// The fallback has computed a queued request.
-pub fn fallback_done(job: Job, error: i32) {
+pub fn fallback_done(mut job: Job, error: i32) {
     let counters = counters::of(job.algorithm());
     if error != 0 {
         counters.errors.add(1);
@@ -253,7 +262,20 @@ pub fn fallback_done(job: Job, error: i32) {
     counters
         .fallback_latency
         .add(ffi::now().saturating_sub(job.core().accepted_at));
+    if let Some(deadline) = job.core().deadline {
+        let late = ffi::now().saturating_sub(deadline.get());
+        GLOBAL.overdue.add(late);
+    }
+    if let Some(recheck) = job.core_mut().recheck.take() {
+        recheck::compare(&job, recheck, error);
+    }
     job.name_result(job.core().taken_over);
+    answer(job, error);
+}
+
+/// Tells a submitter the outcome, counted.
+pub(crate) fn answer(job: Job, error: i32) {
+    counters::of(job.algorithm()).completed.add(1);
     job.complete(error);
 }
 

@@ -160,6 +160,9 @@ impl Active {
     /// Submits known answers while there is room. The result is whether any was.
     pub(super) fn known_answers(&mut self) -> bool {
         use kgpu_core::abi::SessionState;
+        if crate::power::is_paused() {
+            return false;
+        }
         if !self.kat.is_started() {
             if !self.session.started.load(Ordering::Acquire)
                 || self.session.state() != SessionState::Attached

@@ -7,7 +7,7 @@ use kgpu_core::algorithm::{IV_BYTES_MAX, Mode};
 use kgpu_core::inflight::Reject;
 use kgpu_core::iv;
 
-use super::{Active, fall_back, route_by};
+use super::{Active, answer, fall_back, recheck, route_by};
 use crate::counters::{self, GLOBAL, Reason};
 use crate::ffi::{self, Job, Level, log};
 use crate::flight::{Flight, Waiter};
@@ -21,6 +21,10 @@ impl Active {
     pub(super) fn reap(&mut self) -> bool {
         if self.session.state() == SessionState::Quarantined {
             return false;
+        }
+        if let Some(wrong) = self.session.wrong.take() {
+            self.quarantine(format_args!("{wrong}"));
+            return true;
         }
         let mut any = false;
         // At most a ring full a pass, however fast the helper posts.
@@ -85,27 +89,35 @@ impl Active {
 
     /// A request came back.
     fn land(&mut self, flight: Flight, status: Status, detail: u64) {
+        let recheck = status == Status::Ok && recheck::is_wanted(&flight);
         let right = match (&flight.waiter, status) {
             (Waiter::Kat(kat), Status::Ok) => self.is_right(*kat, &flight),
+            (Waiter::Job(_), Status::Ok) if recheck => true,
             (Waiter::Job(job), Status::Ok) => {
                 deliver(self, job, &flight);
                 true
             }
             (_, _) => false,
         };
-        self.release_runs(&flight);
+        if recheck {
+            self.release_tiles(&flight);
+        } else {
+            self.release_runs(&flight);
+        }
         let slot_is_free = self.release_key(&flight);
         match flight.waiter {
             Waiter::Job(job) => {
                 self.release_share(&job, slot_is_free, flight.bytes);
-                if right {
+                if recheck {
+                    recheck::begin(job, &self.session, flight.pool, flight.dst);
+                } else if right {
                     let counters = counters::of(job.algorithm());
                     counters.helper.add(flight.bytes);
                     counters
                         .helper_latency
                         .add(ffi::now().saturating_sub(job.core().accepted_at));
                     job.name_result(false);
-                    job.complete(0);
+                    answer(job, 0);
                 } else {
                     log(
                         Level::Warning,

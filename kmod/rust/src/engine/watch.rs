@@ -8,7 +8,8 @@ use super::active::Stall;
 use super::{Active, route_by};
 use crate::counters::Reason;
 use crate::ffi::{self, Level, log};
-use crate::params;
+use crate::kat::KatRun;
+use crate::{params, power};
 
 const MS: u64 = 1_000_000;
 /// Stalls without a believed completion in between, after which a helper is given up.
@@ -20,6 +21,9 @@ impl Active {
         if now >= self.next_deadline {
             self.overdue(now);
         }
+        if power::patience_until().is_some_and(|until| now >= until) && !self.flights.is_empty() {
+            self.freeze();
+        }
         let Some(stall) = self.stall else { return };
         let helper = self.session.helper.words();
         let moved = helper.load(word::SQ_HEAD) != stall.head;
@@ -29,6 +33,17 @@ impl Active {
             && now.saturating_sub(stall.since) > params::deadline_ns();
         if moved || beats {
             self.alive();
+        }
+    }
+
+    /// The helper is about to be frozen and has not finished: what it has is taken back. It need not
+    /// be late for that, and is not blamed.
+    fn freeze(&mut self) {
+        self.take_all_back(Reason::Suspended);
+        if self.session.state() == SessionState::Testing {
+            // From the start, when it thaws.
+            self.kat = KatRun::default();
+            self.session.set_state(SessionState::Attached);
         }
     }
 
@@ -138,10 +153,12 @@ impl Active {
 
     /// Nanoseconds to the next deadline or look at a stalled helper.
     pub(super) fn until_next(&self, now: u64) -> u64 {
-        let deadline = self.next_deadline.saturating_sub(now).max(MS);
+        let patience = power::patience_until().filter(|_| !self.flights.is_empty());
+        let first = self.next_deadline.min(patience.unwrap_or(u64::MAX));
+        let deadline = first.saturating_sub(now).max(MS);
         if self.stall.is_some() {
             deadline.min(50 * MS)
-        } else if self.next_deadline == u64::MAX {
+        } else if first == u64::MAX {
             u64::MAX
         } else {
             deadline

@@ -14,7 +14,7 @@ use crate::errno::{Errno, code};
 use crate::job::{JOB_BYTES, JobCore, PoolPlace};
 use crate::session::Session;
 use crate::tfm::{Tfm, TfmRef};
-use crate::{params, report, session, submit};
+use crate::{params, power, report, session, submit};
 
 /// The engine, reached by the engine's thread only.
 struct EngineCell(UnsafeCell<Option<Engine>>);
@@ -550,6 +550,16 @@ unsafe extern "C" fn kgpu_rust_param_get(which: u32, to: *mut u8, len: usize) ->
 #[unsafe(no_mangle)]
 extern "C" fn kgpu_rust_queue_limit() -> u32 {
     params::QUEUE_LIMIT.get()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_rust_pause(paused: c_int) {
+    power::pause(paused != 0);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_rust_is_drained() -> c_int {
+    c_int::from(power::is_drained())
 }
 
 /// # Safety

@@ -15,6 +15,7 @@ unsafe extern "C" {
     pub(super) fn kgpu_glue_now() -> u64;
     pub(super) fn kgpu_glue_lock() -> u64;
     pub(super) fn kgpu_glue_unlock(flags: u64);
+    pub(super) fn kgpu_glue_random() -> u32;
     pub(super) fn kgpu_glue_relax();
     pub(super) fn kgpu_glue_owner() -> u64;
     pub(super) fn kgpu_glue_pid() -> c_int;
@@ -36,6 +37,7 @@ unsafe extern "C" {
     pub(super) fn kgpu_glue_fallback_now(job: *mut c_void) -> c_int;
     pub(super) fn kgpu_glue_fallback_later(job: *mut c_void, taken_over: c_int);
     pub(super) fn kgpu_glue_read_source(job: *mut c_void, at: u32, to: *mut u8, len: u32);
+    pub(super) fn kgpu_glue_read_result(job: *mut c_void, at: u32, to: *mut u8, len: u32);
     pub(super) fn kgpu_glue_write_result(job: *mut c_void, from: *const u8, len: u32);
     pub(super) fn kgpu_glue_set_iv(job: *mut c_void, iv: *const u8, len: u32);
     pub(super) fn kgpu_glue_name_result(job: *mut c_void, taken_over: c_int);

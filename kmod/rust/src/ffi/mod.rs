@@ -28,6 +28,13 @@ pub fn now() -> u64 {
     unsafe { glue::kgpu_glue_now() }
 }
 
+/// A number that nobody can foresee.
+#[must_use]
+pub fn random() -> u32 {
+    // SAFETY: no arguments; callable in any context.
+    unsafe { glue::kgpu_glue_random() }
+}
+
 /// A hint to the CPU that this is a polling loop.
 pub fn relax() {
     // SAFETY: no arguments; callable in any context.
@@ -200,6 +207,14 @@ impl Job {
         if let Ok(len) = u32::try_from(to.len()) {
             // SAFETY: a job by the invariants; `to` is writable for `len` bytes.
             unsafe { glue::kgpu_glue_read_source(self.0.as_ptr(), at, to.as_mut_ptr(), len) }
+        }
+    }
+
+    /// Copies result bytes from offset `at` on.
+    pub fn read_result(&self, at: u32, to: &mut [u8]) {
+        if let Ok(len) = u32::try_from(to.len()) {
+            // SAFETY: a job by the invariants; `to` is writable for `len` bytes.
+            unsafe { glue::kgpu_glue_read_result(self.0.as_ptr(), at, to.as_mut_ptr(), len) }
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{params, session};
 /// A millisecond.
 pub(super) const MS: u64 = 1_000_000;
 /// Parameters that the tests start from, by number.
-const DEFAULTS: [(u32, &str); 10] = [
+const DEFAULTS: [(u32, &str); 11] = [
     (1, "*=0"),
     (2, "1000"),
     (3, "100"),
@@ -30,6 +30,7 @@ const DEFAULTS: [(u32, &str); 10] = [
     (8, "100"),
     (9, "4096"),
     (0, "*=100"),
+    (10, "0"),
 ];
 
 /// An engine, at most one helper.

@@ -100,6 +100,10 @@ impl Fields {
         Some(if self.taken_over { src } else { dst })
     }
 
+    fn result(&self) -> &[u8] {
+        if self.in_place { &self.src } else { &self.dst }
+    }
+
     fn put(&mut self, result: &[u8]) {
         if let Some(buffer) = self.result_buffer() {
             buffer.write(result);
@@ -195,6 +199,16 @@ extern "C" fn kgpu_glue_read_source(job: *mut c_void, at: u32, to: *mut u8, len:
     let (at, len) = (index(u64::from(at)), index(u64::from(len)));
     let source = fields.source();
     let bytes = &source[at..at + len];
+    // SAFETY: the caller's place is writable for `len` bytes.
+    unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), len) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_read_result(job: *mut c_void, at: u32, to: *mut u8, len: u32) {
+    // SAFETY: the core only knows jobs that came from here.
+    let fields = unsafe { mock(job) }.fields.borrow();
+    let (at, len) = (index(u64::from(at)), index(u64::from(len)));
+    let bytes = &fields.result()[at..at + len];
     // SAFETY: the caller's place is writable for `len` bytes.
     unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), len) };
 }

@@ -20,6 +20,7 @@ thread_local! {
     /// Priorities that were passed on to the crypto API, in this thread.
     pub(crate) static PRIORITIES: Cell<u32> = const { Cell::new(0) };
     static CLOCK: Cell<u64> = const { Cell::new(1_000_000_000) };
+    static RANDOM: Cell<u32> = const { Cell::new(0) };
     static OWNER: Cell<u64> = const { Cell::new(1000) };
     static CAPABLE: Cell<bool> = const { Cell::new(true) };
     static MEMORY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -94,6 +95,12 @@ extern "C" fn kgpu_glue_unlock(flags: u64) {
     assert_eq!(flags, 7, "unlocked with the flags of the lock");
     *HOLDER.lock().unwrap() = None;
     UNLOCKED.notify_one();
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_random() -> u32 {
+    RANDOM.set(RANDOM.get().wrapping_add(1));
+    RANDOM.get()
 }
 
 /// Polling takes time: without it a test's clock would stand still.

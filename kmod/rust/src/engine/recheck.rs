@@ -1,0 +1,129 @@
+//! Rechecks: one in so many results is not delivered but computed again by the fallback, and compared.
+//!
+//! The submitter gets the fallback's bytes, whatever the helper's are. The first wrong byte quarantines
+//! the helper. Which results are looked at is decided when they are there, by chance, so that a helper
+//! cannot know.
+
+use alloc::sync::Arc;
+
+use kgpu_core::num::index;
+use kgpu_core::runs::Run;
+
+use crate::counters::{self, GLOBAL, Reason};
+use crate::ffi::{self, Job, lock};
+use crate::flight::{Flight, Waiter};
+use crate::job::Recheck;
+use crate::params;
+use crate::session::Session;
+
+/// A result of a helper that the fallback computed otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// Index of the algorithm.
+    pub algorithm: usize,
+    /// Offset of the first wrong byte in the result.
+    pub at: u32,
+    /// Bytes of the result.
+    pub len: u32,
+}
+
+impl core::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let name = crate::algorithm(self.algorithm).map_or("?", |a| a.name);
+        write!(
+            f,
+            "a recheck found byte {} of {} of a result of {name} wrong",
+            self.at, self.len
+        )
+    }
+}
+
+/// Whether this result is to be computed again. Results in a caller's own pool buffers are not: the
+/// source may be gone, and the helper can write there at any time anyway.
+pub(super) fn is_wanted(flight: &Flight) -> bool {
+    if flight.pool.count == 0 || !matches!(flight.waiter, Waiter::Job(_)) {
+        return false;
+    }
+    match params::RECHECK.get() {
+        0 => false,
+        1 => true,
+        one_in => ffi::random().is_multiple_of(one_in),
+    }
+}
+
+/// Has the request computed by the fallback; its pool bytes stay taken until then.
+pub(super) fn begin(mut job: Job, session: &Arc<Session>, pool: Run, at: u64) {
+    job.core_mut().recheck = Some(Recheck {
+        session: session.clone(),
+        pool,
+        at,
+    });
+    GLOBAL.rechecks.add(1);
+    job.fall_back_later();
+}
+
+/// The fallback has computed it: compares and gives the pool bytes back. In the work queue's context,
+/// where the session's last reference may be dropped.
+pub(super) fn compare(job: &Job, recheck: Recheck, error: i32) {
+    let index = job.algorithm();
+    let bytes = job.core().shape.len;
+    let wrong = match error {
+        0 => first_difference(job, &recheck),
+        // There is nothing to compare with.
+        _ => None,
+    };
+    match wrong {
+        None => {
+            let counters = counters::of(index);
+            counters.helper.add(bytes);
+            counters
+                .helper_latency
+                .add(ffi::now().saturating_sub(job.core().accepted_at));
+        }
+        Some(at) => {
+            GLOBAL.rechecks_wrong.add(1);
+            counters::fell_back(index, Reason::Wrong, bytes);
+            recheck.session.wrong.set(Wrong {
+                algorithm: index,
+                at,
+                len: job.core().output_len,
+            });
+            ffi::wake_engine();
+        }
+    }
+    recheck
+        .session
+        .books
+        .get(&mut lock())
+        .pool
+        .give(recheck.pool);
+}
+
+/// Offset of the first byte in which the helper's result differs from the one delivered.
+fn first_difference(job: &Job, recheck: &Recheck) -> Option<u32> {
+    const PIECE: usize = 256;
+    let (mut ours, mut theirs) = ([0; PIECE], [0; PIECE]);
+    let len = job.core().output_len;
+    let mut at = 0;
+    while at < len {
+        let count = (len - at).min(256);
+        let (Some(ours), Some(theirs)) = (
+            ours.get_mut(..index(u64::from(count))),
+            theirs.get_mut(..index(u64::from(count))),
+        ) else {
+            break;
+        };
+        job.read_result(at, ours);
+        recheck
+            .session
+            .pool
+            .read(recheck.at + u64::from(at), theirs);
+        let same = ours.iter().zip(theirs.iter()).take_while(|(a, b)| a == b);
+        let same = u32::try_from(same.count()).unwrap_or(count);
+        if same < count {
+            return Some(at + same);
+        }
+        at += count;
+    }
+    None
+}
