@@ -15,20 +15,29 @@ void kgpu_glue_wake_helper(void)
 
 static int kgpu_open(struct inode *inode, struct file *file)
 {
-	return kgpu_rust_open();
+	struct kgpu_opener *opener;
+	int err;
+
+	err = kgpu_rust_open(&opener);
+	if (err)
+		return err;
+	file->private_data = opener;
+	return 0;
 }
 
 static int kgpu_release(struct inode *inode, struct file *file)
 {
-	kgpu_rust_close();
-	wait_event(kgpu_helper_wait, kgpu_rust_is_closed());
-	kgpu_rust_closed();
+	struct kgpu_opener *opener = file->private_data;
+
+	kgpu_rust_close(opener);
+	wait_event(kgpu_helper_wait, kgpu_rust_is_closed(opener));
+	kgpu_rust_closed(opener);
 	return 0;
 }
 
 static long kgpu_ioctl(struct file *file, unsigned int request, unsigned long argument)
 {
-	return kgpu_rust_ioctl(request, argument);
+	return kgpu_rust_ioctl(file->private_data, request, argument);
 }
 
 /* vm_flags_set() and vm_flags_clear() exist since 6.3; before, the flags are a plain field. */
@@ -47,8 +56,9 @@ static int kgpu_mmap(struct file *file, struct vm_area_struct *vma)
 	struct kgpu_pages *pages;
 	int err;
 
-	err = kgpu_rust_map((u64)vma->vm_pgoff << PAGE_SHIFT, vma->vm_end - vma->vm_start, writable,
-			    !!(vma->vm_flags & VM_SHARED), !!(vma->vm_flags & VM_EXEC), &pages);
+	err = kgpu_rust_map(file->private_data, (u64)vma->vm_pgoff << PAGE_SHIFT,
+			    vma->vm_end - vma->vm_start, writable, !!(vma->vm_flags & VM_SHARED),
+			    !!(vma->vm_flags & VM_EXEC), &pages);
 	if (err)
 		return err;
 	/* What is mapped read-only stays so; children and core dumps get nothing. */
@@ -63,7 +73,7 @@ static __poll_t kgpu_poll(struct file *file, poll_table *table)
 	u32 ready;
 
 	poll_wait(file, &kgpu_helper_wait, table);
-	ready = kgpu_rust_poll();
+	ready = kgpu_rust_poll(file->private_data);
 	return (ready & 1 ? EPOLLIN | EPOLLRDNORM : 0) | (ready & 2 ? EPOLLHUP | EPOLLERR : 0);
 }
 

@@ -27,6 +27,7 @@
 #define KGPU_JOB_BYTES 128
 
 struct kgpu_tfm_core; /* the core's transform, opaque here */
+struct kgpu_opener;   /* the core's part of an open file */
 struct kgpu_request;
 
 /* One request, inside the crypto API's request or struct kgpu_request. */
@@ -111,14 +112,14 @@ void kgpu_rust_unit_iv(const struct kgpu_job *job, u32 unit, u8 *iv);
 void kgpu_rust_fallback_done(struct kgpu_job *job, int error);
 int kgpu_rust_buffer_new(u32 len, struct kgpu_place *out);
 void kgpu_rust_buffer_free(const struct kgpu_place *place, int lost);
-int kgpu_rust_open(void);
-int kgpu_rust_ioctl(u32 request, size_t argument);
-int kgpu_rust_map(u64 offset, u64 bytes, int writable, int shared, int executable,
-		  struct kgpu_pages **pages);
-u32 kgpu_rust_poll(void);
-void kgpu_rust_close(void);
-int kgpu_rust_is_closed(void);
-void kgpu_rust_closed(void);
+int kgpu_rust_open(struct kgpu_opener **out);
+int kgpu_rust_ioctl(const struct kgpu_opener *opener, u32 request, size_t argument);
+int kgpu_rust_map(const struct kgpu_opener *opener, u64 offset, u64 bytes, int writable, int shared,
+		  int executable, struct kgpu_pages **pages);
+u32 kgpu_rust_poll(const struct kgpu_opener *opener);
+void kgpu_rust_close(const struct kgpu_opener *opener);
+int kgpu_rust_is_closed(const struct kgpu_opener *opener);
+void kgpu_rust_closed(struct kgpu_opener *opener);
 int kgpu_rust_param_set(u32 which, const char *text, size_t len);
 int kgpu_rust_param_get(u32 which, char *to, size_t len);
 u32 kgpu_rust_queue_limit(void);

@@ -14,7 +14,7 @@
 /* Revision */
 #define KGPU_ABI_MAGIC 0x6962612d7570676bULL
 #define KGPU_ABI_MAJOR 1
-#define KGPU_ABI_MINOR 0
+#define KGPU_ABI_MINOR 1
 
 /* The device node, and the file offsets of its three mappings */
 #define KGPU_DEVICE_PATH "/dev/kgpu"
@@ -46,6 +46,7 @@
 #define KGPU_STATE_LIVE 3
 #define KGPU_STATE_RETIRED 4
 #define KGPU_STATE_QUARANTINED 5
+#define KGPU_STATE_REPLACED 6
 
 /* Operations */
 #define KGPU_OP_ENCRYPT 1
@@ -70,6 +71,7 @@
 /* Flags; a bit without a name is refused */
 #define KGPU_FEATURE_SERVICES 0x1
 #define KGPU_ATTACH_SLEEPS 0x1
+#define KGPU_ATTACH_TAKEOVER 0x2
 
 /* ioctls */
 #define KGPU_IOC_ATTACH 0xc0804b01U

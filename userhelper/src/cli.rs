@@ -105,6 +105,11 @@ pub struct ServeArgs {
     /// Most KiB of a tile, a power of two from 4 to 1024 [default: 64, with a device 1024].
     #[arg(long, value_name = "N", value_parser = tile_kib)]
     pub tile_kib: Option<u32>,
+    /// Take over from the helper that is attached, without a request falling back: for upgrades, and for a helper
+    /// that hangs. The other one serves until this one has passed the module's known answers, finishes what it has and
+    /// ends by itself; one that hangs is to be killed.
+    #[arg(long)]
+    pub takeover: bool,
     /// The module's device node.
     #[arg(long, value_name = "PATH", default_value = DEVICE_PATH)]
     pub device: PathBuf,
@@ -138,6 +143,7 @@ pub fn run(cli: Cli) -> Result<(), UserError> {
             },
             tile_kib: args.tile_kib,
             backend: args.backend,
+            takeover: args.takeover,
         }),
         Command::Status => {
             print!(

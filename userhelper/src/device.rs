@@ -87,12 +87,20 @@ impl Device {
         }
     }
 
-    /// Opens a session; the mappings exist from then on.
+    /// Opens a session; the mappings exist from then on. With `takeover` beside the helper that is
+    /// attached, which is replaced once this one has passed its known answers.
     ///
     /// # Errors
     /// What the module said.
-    pub fn attach(&self, backend: &str, tile_bytes: u32) -> Result<Attach, DeviceError> {
-        let mut attach = Attach::request(Features::all(), AttachFlags::SLEEPS, tile_bytes, backend);
+    pub fn attach(
+        &self,
+        backend: &str,
+        tile_bytes: u32,
+        takeover: bool,
+    ) -> Result<Attach, DeviceError> {
+        let mut flags = AttachFlags::SLEEPS;
+        flags.set(AttachFlags::TAKEOVER, takeover);
+        let mut attach = Attach::request(Features::all(), flags, tile_bytes, backend);
         // SAFETY: the request carries the size of `Attach` (the ABI's golden test pins both), and
         // the kernel reads and writes no more than that many bytes of this live value, of which
         // every bit pattern is valid.

@@ -124,7 +124,12 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
                     return Ok((Ended::Stopped, self.tally));
                 }
                 if !state.is_open() {
-                    return Ok((Ended::Retired, self.tally));
+                    let ended = if state == SessionState::Replaced {
+                        Ended::Replaced
+                    } else {
+                        Ended::Retired
+                    };
+                    return Ok((ended, self.tally));
                 }
             }
             let since = *idle_since.get_or_insert_with(Instant::now);

@@ -16,6 +16,8 @@ pub enum Ended {
     Stopped,
     /// The module wants the helper to attach anew; all that was in the ring is answered.
     Retired,
+    /// Another helper took over; all that was in the ring is answered.
+    Replaced,
     /// The module does not want this helper.
     Quarantined,
 }

@@ -110,13 +110,14 @@ impl From<DeviceError> for UserError {
 fn busy(path: &Path) -> String {
     let holders = holders(path);
     if holders.is_empty() {
-        "another helper is attached, or its last session is still being taken down: stop it, or \
-         try again in a few seconds; `kgpu status` shows the state"
+        "another helper is attached or about to take over: replace it with `kgpu serve --takeover`, or stop it; \
+         `kgpu status` shows the state"
             .to_owned()
     } else {
         let list: Vec<_> = holders.iter().map(ToString::to_string).collect();
         format!(
-            "another helper is attached: {}; stop it with `kill -TERM {}` and start again",
+            "another helper is attached: {}; replace it with `kgpu serve --takeover`, or stop it with \
+             `kill -TERM {}` and start again",
             list.join(", "),
             holders[0].pid
         )
@@ -177,7 +178,7 @@ mod tests {
             (Step::Open, Errno::PERM, exit::NO_RIGHTS, "root"),
             (Step::Open, Errno::ACCESS, exit::NO_RIGHTS, "root"),
             (Step::Attach, Errno::PERM, exit::NO_RIGHTS, "CAP_SYS_ADMIN"),
-            (Step::Open, Errno::BUSY, exit::BUSY, "another helper"),
+            (Step::Attach, Errno::BUSY, exit::BUSY, "another helper"),
             (Step::Attach, Errno::AGAIN, exit::BUSY, "again"),
             (Step::Attach, Errno::INVAL, exit::REVISION, "one release"),
             (Step::Attach, Errno::NOTTY, exit::REVISION, "one release"),

@@ -44,6 +44,8 @@ pub struct Options {
     pub tile_kib: Option<u32>,
     /// What computes, as the user wants it.
     pub backend: BackendArgs,
+    /// Replace the helper that is attached, if there is one.
+    pub takeover: bool,
 }
 
 /// Serves until a signal or an error ends it.
@@ -86,6 +88,10 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
                     code: exit::QUARANTINED,
                 });
             }
+            Ended::Replaced => {
+                tracing::info!("another helper took over; what this one had is finished");
+                return Ok(());
+            }
             Ended::Retired => tracing::info!("the module retired this session; attaching anew"),
         }
         // Unmapped and closed: only then does the module free the old pool and let anyone in.
@@ -114,7 +120,11 @@ struct Session {
 
 fn attach(options: &Options, choice: &Choice) -> Result<Session, UserError> {
     let device = Device::open(&options.device)?;
-    let attach: Attach = device.attach(choice.name(), choice.tile_bytes(options.tile_kib))?;
+    let attach: Attach = device.attach(
+        choice.name(),
+        choice.tile_bytes(options.tile_kib),
+        options.takeover,
+    )?;
     let region = Region::of_device(
         std::os::fd::AsFd::as_fd(&device),
         &attach,

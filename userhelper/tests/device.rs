@@ -90,7 +90,7 @@ fn a_file_that_is_no_device() {
     let path = std::env::temp_dir().join(format!("kgpu-no-device-{}", std::process::id()));
     std::fs::write(&path, "").unwrap();
     let device = Device::open(&path).unwrap();
-    let error = UserError::from(device.attach("cpu", 0).unwrap_err());
+    let error = UserError::from(device.attach("cpu", 0, false).unwrap_err());
     assert_eq!(error.code, exit::REVISION, "{error}");
     assert!(device.start().is_err() && device.detach().is_err());
     drop(device);

@@ -13,6 +13,9 @@ bitflags::bitflags! {
     pub struct AttachFlags: u32 {
         /// The helper polls the ring only for a bounded time and then sleeps in poll(2).
         const SLEEPS = 1 << 0;
+        /// It takes over from the helper that is attached, once it has passed its known answers.
+        /// Since 1.1.
+        const TAKEOVER = 1 << 1;
     }
 
     /// Properties of one submission. None is defined in this version.

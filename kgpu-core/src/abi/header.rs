@@ -104,6 +104,9 @@ pub enum SessionState {
     Retired = 4,
     /// The helper failed its known answers or broke the protocol: it should end and tell its user.
     Quarantined = 5,
+    /// Another helper took over: it should finish what is in the ring, close the device and end.
+    /// Since 1.1; helpers of 1.0 are told [`SessionState::Retired`].
+    Replaced = 6,
 }
 
 impl SessionState {
@@ -122,6 +125,7 @@ impl SessionState {
             SessionState::Live => "live",
             SessionState::Retired => "retired",
             SessionState::Quarantined => "quarantined",
+            SessionState::Replaced => "replaced",
         }
     }
 
@@ -144,6 +148,7 @@ impl TryFrom<u64> for SessionState {
             3 => Ok(SessionState::Live),
             4 => Ok(SessionState::Retired),
             5 => Ok(SessionState::Quarantined),
+            6 => Ok(SessionState::Replaced),
             _ => Err(InvalidCode {
                 what: "session state",
                 value,

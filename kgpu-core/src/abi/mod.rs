@@ -42,7 +42,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"kgpu-abi");
 /// Incompatible revisions of this ABI.
 pub const MAJOR: u16 = 1;
 /// Compatible revisions of this ABI.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 
 /// File offset at which the control mapping starts.
 pub const MAP_CONTROL: u64 = 0;

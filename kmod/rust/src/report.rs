@@ -1,12 +1,13 @@
 //! The status file and the counters, as text.
 
+use alloc::sync::Arc;
 use core::fmt::{self, Write};
 use core::sync::atomic::Ordering;
 
 use kgpu_core::inflight::Reject;
 
 use crate::counters::{GLOBAL, Reason, of};
-use crate::session::{self, STALLED};
+use crate::session::{self, ATTACHED, SESSIONS, STALLED, Session};
 use crate::{ALGORITHMS, algorithm, ffi, params};
 
 /// The status file: state of the helper and one line per algorithm.
@@ -58,6 +59,7 @@ pub fn status(out: &mut impl Write) -> fmt::Result {
             )?;
             writeln!(out, "keys: {slots} of {} slots", sizes.keys)?;
             writeln!(out, "ring: {} entries", sizes.entries)?;
+            others(&session, out)?;
         }
     }
     writeln!(
@@ -104,6 +106,24 @@ pub fn status(out: &mut impl Write) -> fmt::Result {
             requests,
             bytes,
             c.errors.get()
+        )?;
+    }
+    Ok(())
+}
+
+/// Helpers beside the one that stands for all: about to take over, or taken over from.
+fn others(current: &Arc<Session>, out: &mut impl Write) -> fmt::Result {
+    for at in 0..SESSIONS {
+        let other = ATTACHED.get(&mut ffi::lock()).sessions.get(at).cloned();
+        let Some(other) = other.flatten().filter(|other| !Arc::ptr_eq(other, current)) else {
+            continue;
+        };
+        writeln!(
+            out,
+            "beside it: helper {}, session {}, {}",
+            other.pid.load(Ordering::Relaxed),
+            other.generation,
+            other.state().label()
         )?;
     }
     Ok(())

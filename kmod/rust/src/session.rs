@@ -53,10 +53,14 @@ pub struct Session {
     pub published: AtomicU64,
     /// Bytes that a late helper may still write to.
     pub quarantined: AtomicU64,
+    /// The engine has let go of it.
+    pub gone: AtomicBool,
     /// Which mappings exist: bits 0 control, 1 helper, 2 pool.
     pub mapped: AtomicU32,
     /// Most bytes of a tile.
     pub tile_bytes: u32,
+    /// Minor revision of the ABI that the helper was built for.
+    pub minor: u16,
     /// The helper's backend, as it calls it.
     pub backend: [u8; BACKEND_NAME_BYTES],
     /// The helper's process.
@@ -106,6 +110,17 @@ pub fn row<T: Default>(count: usize) -> Result<Box<[T]>, Errno> {
     Ok(row.into_boxed_slice())
 }
 
+/// What a helper's handshake says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Most bytes of a tile; 0 for the default.
+    pub tile_bytes: u32,
+    /// Minor revision of the ABI.
+    pub minor: u16,
+    /// The backend's name.
+    pub backend: [u8; BACKEND_NAME_BYTES],
+}
+
 impl Session {
     /// Allocates a session with a fresh region. May sleep.
     ///
@@ -113,9 +128,12 @@ impl Session {
     /// `EINVAL` for module parameters that describe no region, `ENOMEM`.
     pub fn new(
         generation: u32,
-        tile_bytes: u32,
         features: Features,
-        backend: [u8; BACKEND_NAME_BYTES],
+        Asked {
+            tile_bytes,
+            minor,
+            backend,
+        }: Asked,
     ) -> Result<Arc<Self>, Errno> {
         let entries = params::RING_ENTRIES.get();
         let pool_bytes = u64::from(params::POOL_MIB.get()) << 20;
@@ -167,10 +185,12 @@ impl Session {
             started: AtomicBool::new(false),
             detached: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
             published: AtomicU64::new(0),
             quarantined: AtomicU64::new(0),
             mapped: AtomicU32::new(0),
             tile_bytes,
+            minor,
             backend,
             pid: AtomicI32::new(ffi::pid()),
             wrong: Found::none(),
@@ -206,43 +226,63 @@ impl Session {
     }
 }
 
+/// Most sessions at a time: the one that is routed to, one that is about to take over, and those
+/// whose helpers were taken over from and are not gone yet.
+pub const SESSIONS: usize = 4;
+
 /// Who is attached. Under the lock.
 #[derive(Debug)]
 pub struct Attached {
-    /// The device is open.
-    pub open: bool,
-    /// The session of the open device.
-    pub session: Option<Arc<Session>>,
+    /// The sessions of open files.
+    pub sessions: [Option<Arc<Session>>; SESSIONS],
     /// Generation of the last session.
     pub generation: u32,
 }
 
+impl Attached {
+    /// The sessions.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.sessions.iter().flatten()
+    }
+
+    /// The session that stands for the helper: the one that is routed to, else the one that may be
+    /// next, else the last one.
+    #[must_use]
+    pub fn current(&self) -> Option<&Arc<Session>> {
+        self.all().max_by_key(|session| {
+            let state = session.state();
+            let live = state == SessionState::Live;
+            (live, state.is_open(), session.generation)
+        })
+    }
+}
+
 /// Who is attached.
 pub static ATTACHED: Guarded<Attached> = Guarded::new(Attached {
-    open: false,
-    session: None,
+    sessions: [const { None }; SESSIONS],
     generation: 0,
 });
 
-/// The session of the open device.
+/// The session that stands for the helper.
 #[must_use]
 pub fn current() -> Option<Arc<Session>> {
-    ATTACHED.get(&mut lock()).session.clone()
+    ATTACHED.get(&mut lock()).current().cloned()
 }
 
-/// Forgets a key that its owner changed or freed, in the current session's slots.
+/// Forgets a key that its owner changed or freed, in the slots of every session.
 pub fn retire_key(guard: &mut Guard, key: KeyId, hint: u32) {
     if key == 0 {
         return;
     }
-    let Some(session) = ATTACHED.get(guard).session.clone() else {
-        return;
-    };
-    if let Some((slot, generation)) = session.books.get(guard).slots.retire(key, hint) {
-        keytable::clear(session.control.words(), &session.layout, slot, generation);
+    for at in 0..SESSIONS {
+        let session = ATTACHED.get(guard).sessions.get(at).cloned().flatten();
+        let Some(session) = session else { continue };
+        if let Some((slot, generation)) = session.books.get(guard).slots.retire(key, hint) {
+            keytable::clear(session.control.words(), &session.layout, slot, generation);
+        }
+        // `session` is not the last reference: the lock is held, so ATTACHED still has its own.
+        drop(session);
     }
-    // `session` is not the last reference: the lock is held, so ATTACHED still has its own.
-    drop(session);
 }
 
 /// Routing switches that submitters read.

@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use kgpu_core::abi::{
-    Attach, IOC_ATTACH, IOC_DETACH, IOC_KICK, IOC_START, MAP_CONTROL, MAP_HELPER, MAP_POOL,
+    Attach, AttachFlags, IOC_ATTACH, IOC_DETACH, IOC_KICK, IOC_START, MAP_CONTROL, MAP_HELPER,
+    MAP_POOL,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -49,7 +50,6 @@ pub fn run() -> io::Result<bool> {
         without_admin(open)?
     });
     if let Some(device) = report.works("open as root", open()) {
-        report.refused_and_logged("second open is EBUSY", Errno::BUSY, open);
         before_attach(&mut report, &device);
         handshakes(&mut report, &device);
         if let Some(answer) = attached(&mut report, &device) {
@@ -118,6 +118,16 @@ fn attached(report: &mut Report, device: &OwnedFd) -> Option<Attach> {
     report.refused_and_logged("second attach is EBUSY", Errno::BUSY, || {
         attach(device, &mut handshake())
     });
+    if let Some(other) = report.works("open a second time", open()) {
+        let name = "attach beside an attached helper is EBUSY";
+        report.refused_and_logged(name, Errno::BUSY, || attach(&other, &mut handshake()));
+        let name = "a takeover from one that is being tested is EBUSY";
+        report.refused_and_logged(name, Errno::BUSY, || {
+            let mut takeover = handshake();
+            takeover.flags |= AttachFlags::TAKEOVER.bits();
+            attach(&other, &mut takeover)
+        });
+    }
     report.refused_and_logged("start before the mappings is EINVAL", Errno::INVAL, || {
         ioctl(device, IOC_START.request)
     });

@@ -34,7 +34,7 @@ same "the refusals ran to their end" "pass a hundred refusals give ten lines" "$
 told /tmp/errnos
 
 start_helper
-same "a second helper is refused with EBUSY" "errno 16" "$(kgpu-guest open)"
+check_fails "a second helper is refused" kgpu serve
 check_fails "the module stays while a helper has it open" rmmod kgpu
 stop_helper
 wait_for_state "no helper"

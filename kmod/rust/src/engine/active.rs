@@ -118,8 +118,64 @@ impl Active {
                 Level::Info,
                 format_args!("session {} retired: {why}", self.session.generation),
             );
-            session::route(false, false);
+            self.unroute();
             self.session.set_state(SessionState::Retired);
+        }
+    }
+
+    /// Whether it is tested and not routed to yet.
+    pub(super) fn has_passed(&self) -> bool {
+        self.kat.is_done() && self.session.state() == SessionState::Testing
+    }
+
+    /// Routes requests to it.
+    pub(super) fn go_live(&mut self) {
+        self.session.set_state(SessionState::Live);
+        self.route();
+        log(
+            Level::Info,
+            format_args!(
+                "helper {} passed {} known answers: session {} is live",
+                self.session.pid.load(Ordering::Relaxed),
+                self.kat.passed,
+                self.session.generation
+            ),
+        );
+        ffi::register_later();
+    }
+
+    /// Another helper takes over: what this one has it may finish. Submitters see no gap, since
+    /// routing stays on.
+    pub(super) fn replace(&mut self) {
+        GLOBAL.takeovers.add(1);
+        GLOBAL.takeover_in_flight.set(u64::from(self.flights.len()));
+        log(
+            Level::Info,
+            format_args!(
+                "session {} replaced with {} requests in flight",
+                self.session.generation,
+                self.flights.len()
+            ),
+        );
+        let state = if self.session.minor > 0 {
+            SessionState::Replaced
+        } else {
+            SessionState::Retired
+        };
+        self.session.set_state(state);
+    }
+
+    /// Sets routing to what the session's state says, if it is the one that is routed to.
+    pub(super) fn route(&self) {
+        if self.is_live() {
+            session::route(true, self.is_stalled());
+        }
+    }
+
+    /// Nothing more goes to it.
+    fn unroute(&self) {
+        if self.is_live() {
+            session::route(false, false);
         }
     }
 
@@ -137,7 +193,7 @@ impl Active {
             ),
         );
         GLOBAL.quarantines.add(1);
-        session::route(false, false);
+        self.unroute();
         self.session.set_state(SessionState::Quarantined);
         self.abandon(Reason::Quarantine);
     }
@@ -145,7 +201,7 @@ impl Active {
     /// Hands everything in flight to the fallback, each request once.
     pub(super) fn abandon(&mut self, reason: Reason) {
         if self.session.state().is_open() {
-            session::route(false, false);
+            self.unroute();
             self.session.set_state(SessionState::Retired);
         }
         self.take_all_back(reason);

@@ -15,7 +15,8 @@ mod watch;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, Ordering};
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 
 pub use active::Active;
 use offload::Refusal;
@@ -23,8 +24,8 @@ pub use recheck::Wrong;
 
 use crate::counters::{self, GLOBAL, Reason};
 use crate::errno::Errno;
-use crate::ffi::{self, Guarded, Job, lock};
-use crate::session::{self, Session};
+use crate::ffi::{self, Guard, Guarded, Job, lock};
+use crate::session::{SESSIONS, Session};
 use crate::{ALGORITHMS, params, power, submit};
 
 /// Requests taken from the queue and not yet decided on.
@@ -32,39 +33,33 @@ const STAGE: usize = 1024;
 /// Closed sessions whose pool buffers are still held.
 const ZOMBIES: usize = 16;
 
-/// A session that was attached and that the engine has not taken yet. Under the lock.
-static INCOMING: Guarded<Option<Box<[Active; 1]>>> = Guarded::new(None);
-/// The engine holds no session of the open device.
-static IDLE: AtomicBool = AtomicBool::new(true);
+/// Sessions that were attached and that the engine has not taken yet. Under the lock.
+static INCOMING: Guarded<[Option<Row>; SESSIONS]> = Guarded::new([const { None }; SESSIONS]);
 
-/// Hands a new session to the engine. `false` when one is waiting already.
-#[must_use]
-pub fn hand_over(active: Box<[Active; 1]>) -> bool {
-    let mut guard = lock();
-    let incoming = INCOMING.get(&mut guard);
-    if incoming.is_some() {
-        drop(guard);
-        return false;
+/// A session being served: a row of one, because a row can be allocated fallibly.
+pub type Row = Box<[Active; 1]>;
+
+/// Hands a new session to the engine, which is then to be woken.
+///
+/// # Errors
+/// Gives it back when too many wait already.
+pub fn hand_over(guard: &mut Guard, active: Row) -> Result<(), Row> {
+    match INCOMING.get(guard).iter_mut().find(|place| place.is_none()) {
+        Some(place) => {
+            *place = Some(active);
+            Ok(())
+        }
+        None => Err(active),
     }
-    *incoming = Some(active);
-    IDLE.store(false, Ordering::Release);
-    drop(guard);
-    ffi::wake_engine();
-    true
-}
-
-/// Whether the engine has let go of the closed session.
-#[must_use]
-pub fn is_idle() -> bool {
-    IDLE.load(Ordering::Acquire)
 }
 
 /// The engine.
 #[derive(Debug)]
 pub struct Engine {
     staged: VecDeque<Job>,
-    active: Option<Box<[Active; 1]>>,
-    zombies: alloc::vec::Vec<Arc<Session>>,
+    /// In the order of their attachment. At most one is live.
+    actives: Vec<Row>,
+    zombies: Vec<Arc<Session>>,
 }
 
 impl Engine {
@@ -75,19 +70,25 @@ impl Engine {
     pub fn new() -> Result<Self, Errno> {
         let mut staged = VecDeque::new();
         staged.try_reserve_exact(STAGE).map_err(|_| Errno::NOMEM)?;
-        let mut zombies = alloc::vec::Vec::new();
+        let (mut actives, mut zombies) = (Vec::new(), Vec::new());
+        actives
+            .try_reserve_exact(SESSIONS)
+            .map_err(|_| Errno::NOMEM)?;
         zombies
             .try_reserve_exact(ZOMBIES)
             .map_err(|_| Errno::NOMEM)?;
         Ok(Self {
             staged,
-            active: None,
+            actives,
             zombies,
         })
     }
 
-    fn active(&mut self) -> Option<&mut Active> {
-        self.active.as_deref_mut().map(|[active]| active)
+    fn actives(&mut self) -> impl Iterator<Item = &mut Active> {
+        self.actives.iter_mut().map(|row| {
+            let [active] = &mut **row;
+            active
+        })
     }
 
     /// One round: sessions, completions, known answers, queued requests, deadlines. The result is
@@ -96,63 +97,80 @@ impl Engine {
         let paused = power::is_paused();
         self.sessions();
         let mut busy = false;
-        if let Some(active) = self.active() {
+        for active in self.actives() {
             active.awake();
             busy |= active.reap();
             busy |= active.known_answers();
         }
+        self.promote();
         busy |= self.flush();
         let now = ffi::now();
-        if let Some(active) = self.active() {
+        let mut in_flight = 0;
+        for active in self.actives() {
             active.watch(now);
+            in_flight += u64::from(active.flights.len());
         }
-        let in_flight = self.in_flight();
         GLOBAL.in_flight.set(in_flight);
         power::set_drained(paused && in_flight == 0);
         if busy { 0 } else { self.rest(now) }
     }
 
-    /// Requests that helpers have.
-    fn in_flight(&self) -> u64 {
-        self.active
-            .iter()
-            .flat_map(|row| row.iter())
-            .map(|active| u64::from(active.flights.len()))
-            .sum()
-    }
-
-    /// Takes a new session; lets go of a closed one.
+    /// Takes new sessions; lets go of closed ones.
     fn sessions(&mut self) {
-        if self.active.is_none() {
-            self.active = INCOMING.get(&mut lock()).take();
+        while self.actives.len() < SESSIONS {
+            let mut guard = lock();
+            let mut waiting = INCOMING.get(&mut guard).iter_mut();
+            let Some(new) = waiting.find_map(Option::take) else {
+                break;
+            };
+            self.actives.push(new);
         }
         // Also while no helper is there: nobody else lets go of a pool whose last buffer is free.
         self.zombies
             .retain(|session| session.books.get(&mut lock()).buffers > 0);
-        let Some(active) = self.active() else { return };
-        if active.session.detached.load(Ordering::Acquire) {
-            active.retire("the helper detached");
-        }
-        if active.session.closed.load(Ordering::Acquire) {
-            active.abandon(Reason::Death);
-            let session = active.session.clone();
-            self.active = None;
-            GLOBAL.closed.add(1);
-            let held = session.books.get(&mut lock()).buffers > 0;
-            if held && self.zombies.len() < ZOMBIES {
-                self.zombies.push(session);
-            } else if held {
-                // Its pool stays until reboot rather than under somebody's feet.
-                ffi::log(
-                    ffi::Level::Error,
-                    format_args!(
-                        "too many closed sessions with pool buffers held: one pool is lost"
-                    ),
-                );
-                core::mem::forget(session);
+        for active in self.actives() {
+            if active.session.detached.load(Ordering::Acquire) {
+                active.retire("the helper detached");
             }
-            IDLE.store(true, Ordering::Release);
-            ffi::wake_helper();
+            if active.session.closed.load(Ordering::Acquire) {
+                active.abandon(Reason::Death);
+            }
+        }
+        let closed = |row: &mut Row| row[0].session.closed.load(Ordering::Acquire);
+        while let Some(at) = self.actives.iter_mut().position(closed) {
+            let row = self.actives.remove(at);
+            self.bury(row[0].session.clone());
+        }
+    }
+
+    /// Lets go of a closed session, but for a pool that callers still hold buffers of.
+    fn bury(&mut self, session: Arc<Session>) {
+        GLOBAL.closed.add(1);
+        session.gone.store(true, Ordering::Release);
+        let held = session.books.get(&mut lock()).buffers > 0;
+        if held && self.zombies.len() < ZOMBIES {
+            self.zombies.push(session);
+        } else if held {
+            // Its pool stays until reboot rather than under somebody's feet.
+            ffi::log(
+                ffi::Level::Error,
+                format_args!("too many closed sessions with pool buffers held: one pool is lost"),
+            );
+            core::mem::forget(session);
+        }
+        ffi::wake_helper();
+    }
+
+    /// Routes to a helper that has passed its known answers, and no more to the one before.
+    fn promote(&mut self) {
+        let Some(at) = self.actives().position(|active| active.has_passed()) else {
+            return;
+        };
+        if let Some(old) = self.actives().find(|active| active.is_live()) {
+            old.replace();
+        }
+        if let Some(new) = self.actives().nth(at) {
+            new.go_live();
         }
     }
 
@@ -167,8 +185,12 @@ impl Engine {
         }
         let more = self.staged.len() == STAGE;
         let reason = submit::route();
-        let Self { staged, active, .. } = self;
-        let (Some([active]), None) = (active.as_deref_mut(), reason) else {
+        let Self {
+            staged, actives, ..
+        } = self;
+        let live = actives.iter_mut().map(|row| &mut row[0]);
+        let live = live.into_iter().find(|active| active.is_live());
+        let (Some(active), None) = (live, reason) else {
             for job in staged.drain(..) {
                 fall_back(job, reason.unwrap_or(Reason::NoHelper));
             }
@@ -233,13 +255,19 @@ impl Engine {
         const MS: u64 = 1_000_000;
         let waiting = !self.staged.is_empty();
         let zombies = !self.zombies.is_empty();
-        let Some(active) = self.active() else {
-            return if zombies { 1000 * MS } else { u64::MAX };
+        let mut ns = if zombies && self.actives.is_empty() {
+            1000 * MS
+        } else {
+            u64::MAX
         };
-        if active.doze(now) {
+        let mut polling = false;
+        for active in self.actives() {
+            polling |= active.doze(now);
+            ns = ns.min(active.until_next(now));
+        }
+        if polling {
             return 0;
         }
-        let mut ns = active.until_next(now);
         if waiting {
             ns = ns.min(u64::from(params::FULL_MS.get().max(1)) * MS);
         }
@@ -277,9 +305,4 @@ pub fn fallback_done(mut job: Job, error: i32) {
 pub(crate) fn answer(job: Job, error: i32) {
     counters::of(job.algorithm()).completed.add(1);
     job.complete(error);
-}
-
-/// Sets routing to what the session's state says.
-pub(crate) fn route_by(active: &Active) {
-    session::route(active.is_live(), active.is_stalled());
 }

@@ -1,13 +1,11 @@
 //! Taking completions: validation, copying out, answering.
 
-use core::sync::atomic::Ordering;
-
 use kgpu_core::abi::{Completion, RequestId, SessionState, Status};
 use kgpu_core::algorithm::{IV_BYTES_MAX, Mode};
 use kgpu_core::inflight::Reject;
 use kgpu_core::iv;
 
-use super::{Active, answer, fall_back, recheck, route_by};
+use super::{Active, answer, fall_back, recheck};
 use crate::counters::{self, GLOBAL, Reason};
 use crate::ffi::{self, Job, Level, log};
 use crate::flight::{Flight, Waiter};
@@ -131,7 +129,6 @@ impl Active {
             Waiter::Kat(kat) if right => {
                 counters::of(kat.algorithm).known_answers.add(1);
                 self.kat.pass();
-                self.maybe_live();
             }
             Waiter::Kat(kat) => {
                 GLOBAL.known_answers_failed.add(1);
@@ -158,23 +155,6 @@ impl Active {
             at += expected.len() as u64;
             found == expected
         })
-    }
-
-    fn maybe_live(&mut self) {
-        if self.kat.is_done() && self.session.state() == SessionState::Testing {
-            self.session.set_state(SessionState::Live);
-            route_by(self);
-            log(
-                Level::Info,
-                format_args!(
-                    "helper {} passed {} known answers: session {} is live",
-                    self.session.pid.load(Ordering::Relaxed),
-                    self.kat.passed,
-                    self.session.generation
-                ),
-            );
-            ffi::register_later();
-        }
     }
 }
 

@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering;
 
 use kgpu_core::abi::{SessionState, word};
 
+use super::Active;
 use super::active::Stall;
-use super::{Active, route_by};
 use crate::counters::Reason;
 use crate::ffi::{self, Level, log};
 use crate::kat::KatRun;
@@ -107,7 +107,7 @@ impl Active {
             heartbeat: helper.load(word::HEARTBEAT),
             head: helper.load(word::SQ_HEAD),
         });
-        route_by(self);
+        self.route();
     }
 
     /// The helper showed life.
@@ -120,7 +120,7 @@ impl Active {
                     self.session.pid.load(Ordering::Relaxed)
                 ),
             );
-            route_by(self);
+            self.route();
         }
     }
 

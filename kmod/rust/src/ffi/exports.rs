@@ -7,8 +7,7 @@ use core::ptr::NonNull;
 use kgpu_core::algorithm::{Fallback, IV_BYTES_MAX, Mode};
 use kgpu_core::request::Shape;
 
-use super::{Job, Level, Pages, Seq, lock, log};
-use crate::device::{self, Mapping};
+use super::{Job, Level, Seq, lock, log};
 use crate::engine::{self, Engine};
 use crate::errno::{Errno, code};
 use crate::job::{JOB_BYTES, JobCore, PoolPlace};
@@ -397,7 +396,7 @@ pub struct GluePlace {
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn kgpu_rust_buffer_new(len: u32, out: *mut GluePlace) -> c_int {
     let mut guard = lock();
-    let Some(session) = session::ATTACHED.get(&mut guard).session.clone() else {
+    let Some(session) = session::ATTACHED.get(&mut guard).current().cloned() else {
         return -Errno::NXIO.0;
     };
     // Before anything is taken: nobody would give it back.
@@ -447,63 +446,6 @@ pub(super) unsafe extern "C" fn kgpu_rust_buffer_free(place: *const GluePlace, l
         books.pool.give(run);
     }
     books.buffers = books.buffers.saturating_sub(1);
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn kgpu_rust_open() -> c_int {
-    code(device::open())
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn kgpu_rust_ioctl(request: u32, argument: usize) -> c_int {
-    code(device::ioctl(request, argument))
-}
-
-/// # Safety
-/// `pages_out` is a place for the result.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn kgpu_rust_map(
-    offset: u64,
-    bytes: u64,
-    writable: c_int,
-    shared: c_int,
-    executable: c_int,
-    pages_out: *mut *mut c_void,
-) -> c_int {
-    let mapping = Mapping {
-        offset,
-        bytes,
-        writable: writable != 0,
-        shared: shared != 0,
-        executable: executable != 0,
-    };
-    code(device::map(mapping, Pages::handle).map(|handle| {
-        // SAFETY: the caller's place. The pages live as long as the session, and each inserted
-        // page has a reference of its own from then on.
-        unsafe { pages_out.write(handle) };
-    }))
-}
-
-/// Bit 0: submissions wait. Bit 1: the session is over.
-#[unsafe(no_mangle)]
-extern "C" fn kgpu_rust_poll() -> u32 {
-    let ready = device::poll();
-    u32::from(ready.submissions) | u32::from(ready.over) << 1
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn kgpu_rust_close() {
-    device::close();
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn kgpu_rust_is_closed() -> c_int {
-    c_int::from(device::is_closed())
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn kgpu_rust_closed() {
-    device::closed();
 }
 
 /// # Safety

@@ -5,6 +5,7 @@
 #[cfg(kgpu_kernel)]
 mod alloc;
 mod exports;
+mod files;
 mod glue;
 #[cfg(test)]
 pub(crate) mod mock;

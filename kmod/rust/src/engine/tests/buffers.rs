@@ -116,7 +116,7 @@ fn buffers_outlive_their_session_and_are_then_copied() {
 fn a_retired_session_gives_no_buffers() {
     let mut world = World::live();
     assert_eq!(PoolBuffer::new(&[0; 2 << 20]).err(), Some(-Errno::NOMEM.0));
-    crate::device::ioctl(kgpu_core::abi::IOC_DETACH.request, 0).unwrap();
+    world.ioctl(kgpu_core::abi::IOC_DETACH).unwrap();
     world.passes();
     assert_eq!(world.state(), SessionState::Retired);
     assert_eq!(PoolBuffer::new(&[0; 512]).err(), Some(-Errno::NXIO.0));

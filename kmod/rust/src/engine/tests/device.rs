@@ -19,21 +19,29 @@ fn handshake() -> Attach {
 fn only_the_capable_are_helpers_and_one_at_a_time() {
     let mut world = World::new();
     mock::set_capable(false);
-    assert_eq!(device::open(), Err(Errno::PERM));
+    assert_eq!(device::open().err(), Some(Errno::PERM));
     mock::set_capable(true);
-    device::open().unwrap();
-    assert_eq!(device::open(), Err(Errno::BUSY));
+    world.open();
     mock::set_capable(false);
     assert_eq!(world.attach_with(&handshake()).unwrap_err(), Errno::PERM);
     mock::set_capable(true);
     world.attach_with(&handshake()).unwrap();
     assert_eq!(world.attach_with(&handshake()).unwrap_err(), Errno::BUSY);
+    let mut other = world.set_aside();
+    world.open();
+    assert_eq!(world.attach_with(&handshake()).unwrap_err(), Errno::BUSY);
+    world.kill();
+    world.swap(&mut other);
+    // An open file that never attached holds nothing.
+    world.kill();
+    world.attach();
+    world.start();
 }
 
 #[test]
 fn handshakes_that_do_not_fit_are_refused() {
     let mut world = World::new();
-    device::open().unwrap();
+    world.open();
     let refused: [fn(&mut Attach); 6] = [
         |a| a.magic ^= 1,
         |a| a.major += 1,
@@ -49,10 +57,13 @@ fn handshakes_that_do_not_fit_are_refused() {
     }
     mock::set_user(&handshake().as_bytes()[..100]);
     assert_eq!(
-        device::ioctl(IOC_ATTACH.request, mock::USER),
+        world.device().ioctl(IOC_ATTACH.request, mock::USER),
         Err(Errno::FAULT)
     );
-    assert_eq!(device::ioctl(IOC_ATTACH.request, 0), Err(Errno::FAULT));
+    assert_eq!(
+        world.device().ioctl(IOC_ATTACH.request, 0),
+        Err(Errno::FAULT)
+    );
     world.set(5, "3");
     assert_eq!(world.attach_with(&handshake()).unwrap_err(), Errno::INVAL);
     assert_eq!(mock::live_pages(), 0, "what was refused keeps nothing");
@@ -61,19 +72,19 @@ fn handshakes_that_do_not_fit_are_refused() {
 #[test]
 fn ioctls_and_mappings_have_their_order_and_their_sizes() {
     let mut world = World::new();
-    device::open().unwrap();
+    world.open();
     for early in [IOC_START, IOC_KICK, IOC_DETACH] {
-        assert_eq!(device::ioctl(early.request, 0), Err(Errno::NXIO));
+        assert_eq!(world.ioctl(early), Err(Errno::NXIO));
     }
-    assert_eq!(device::ioctl(0x1234, 0), Err(Errno::NOTTY));
+    assert_eq!(world.device().ioctl(0x1234, 0), Err(Errno::NOTTY));
     assert_eq!(
-        device::ioctl(IOC_ATTACH.request + (8 << 16), 0),
+        world.device().ioctl(IOC_ATTACH.request + (8 << 16), 0),
         Err(Errno::INVAL)
     );
-    assert!(device::poll().over);
+    assert!(world.device().poll().over);
     let answer = world.attach_with(&handshake()).unwrap();
-    assert!(!device::poll().over);
-    assert_eq!(device::ioctl(IOC_START.request, 0), Err(Errno::INVAL));
+    assert!(!world.device().poll().over);
+    assert_eq!(world.ioctl(IOC_START), Err(Errno::INVAL));
     let good = Mapping {
         offset: MAP_HELPER,
         bytes: answer.helper_bytes,
@@ -81,7 +92,7 @@ fn ioctls_and_mappings_have_their_order_and_their_sizes() {
         shared: true,
         executable: false,
     };
-    let map = |mapping| device::map(mapping, |_| ());
+    let map = |mapping| world.device().map(mapping, |_| ());
     let refused = [
         (
             Mapping {
@@ -132,15 +143,15 @@ fn ioctls_and_mappings_have_their_order_and_their_sizes() {
         ..good
     };
     map(control).unwrap();
-    assert_eq!(device::ioctl(IOC_START.request, 0), Err(Errno::INVAL));
+    assert_eq!(world.ioctl(IOC_START), Err(Errno::INVAL));
     map(Mapping {
         offset: MAP_POOL,
         bytes: answer.pool_bytes,
         ..good
     })
     .unwrap();
-    device::ioctl(IOC_START.request, 0).unwrap();
-    device::ioctl(IOC_KICK.request, 0).unwrap();
+    world.ioctl(IOC_START).unwrap();
+    world.ioctl(IOC_KICK).unwrap();
 }
 
 #[test]
@@ -156,7 +167,7 @@ fn a_helper_that_goes_before_the_engine_took_it_leaves_nothing() {
 #[test]
 fn a_backends_name_is_shown_without_what_a_terminal_would_obey() {
     let mut world = World::new();
-    device::open().unwrap();
+    world.open();
     let mut attach = handshake();
     attach.backend[2] = 0x1b;
     world.attach_with(&attach).unwrap();

@@ -87,7 +87,7 @@ fn every_kind_of_lie_is_counted_and_at_the_limit_quarantines() {
         for request in &requests {
             request.assert_right();
         }
-        assert!(crate::device::poll().over);
+        assert!(world.device().poll().over);
     }
 }
 
@@ -171,7 +171,7 @@ fn known_answers_end_with_the_quarantine() {
     let mut world = World::new();
     world.set(5, "2");
     world.attach();
-    crate::device::ioctl(kgpu_core::abi::IOC_START.request, 0).unwrap();
+    world.ioctl(kgpu_core::abi::IOC_START).unwrap();
     world.passes();
     assert_eq!(world.helper().take(), 2);
     world.helper().answer();
@@ -189,7 +189,7 @@ fn known_answers_end_with_the_quarantine() {
 fn a_wrong_known_answer_quarantines() {
     let mut world = World::new();
     world.attach();
-    crate::device::ioctl(kgpu_core::abi::IOC_START.request, 0).unwrap();
+    world.ioctl(kgpu_core::abi::IOC_START).unwrap();
     world.passes();
     assert!(world.helper().take() > 0);
     let submission = world.helper().taken[0];

@@ -10,6 +10,7 @@ mod power;
 mod random;
 mod recheck;
 mod serving;
+mod takeover;
 mod time;
 mod world;
 

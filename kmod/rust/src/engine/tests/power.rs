@@ -90,7 +90,7 @@ fn known_answers_begin_anew_after_it() {
     let mut world = World::new();
     world.set(2, "5000");
     world.attach();
-    crate::device::ioctl(IOC_START.request, 0).unwrap();
+    world.ioctl(IOC_START).unwrap();
     world.passes();
     assert_eq!(world.state(), SessionState::Testing);
     let pause = Pause::begin();

@@ -183,7 +183,7 @@ impl Schedule {
             }
             36 => {
                 if self.dice.roll(10) == 0 && self.world.helper.is_some() {
-                    crate::device::ioctl(IOC_DETACH.request, 0).unwrap();
+                    self.world.ioctl(IOC_DETACH).unwrap();
                 }
             }
             37 => {

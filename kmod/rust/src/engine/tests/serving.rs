@@ -215,10 +215,10 @@ fn a_helper_that_detaches_finishes_and_gets_no_more() {
     let before = Request::cipher(&tfm, Op::Encrypt, &bytes(512, 1), [0; 16]);
     before.submit();
     world.passes();
-    crate::device::ioctl(kgpu_core::abi::IOC_DETACH.request, 0).unwrap();
+    world.ioctl(kgpu_core::abi::IOC_DETACH).unwrap();
     world.passes();
     assert_eq!(world.state(), SessionState::Retired);
-    assert!(crate::device::poll().over);
+    assert!(world.device().poll().over);
     let after = Request::cipher(&tfm, Op::Encrypt, &bytes(512, 2), [0; 16]);
     assert_eq!(after.submit(), 0);
     after.assert_right();
@@ -317,9 +317,9 @@ fn the_engine_rests_and_asks_for_a_kick() {
     assert_eq!(kick(&mut world), 1);
     let ns = world.engine.pass();
     assert!(ns > 900 * MS && ns <= 1000 * MS, "until the deadline: {ns}");
-    assert!(crate::device::poll().submissions);
+    assert!(world.device().poll().submissions);
     world.helper().serve();
-    crate::device::ioctl(kgpu_core::abi::IOC_KICK.request, 0).unwrap();
+    world.ioctl(kgpu_core::abi::IOC_KICK).unwrap();
     world.passes();
     request.assert_right();
 }

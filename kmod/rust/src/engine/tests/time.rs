@@ -206,7 +206,7 @@ fn a_helper_whose_region_is_half_lost_is_retired() {
 fn known_answers_that_do_not_come_quarantine() {
     let mut world = World::new();
     world.attach();
-    crate::device::ioctl(kgpu_core::abi::IOC_START.request, 0).unwrap();
+    world.ioctl(kgpu_core::abi::IOC_START).unwrap();
     world.passes();
     assert_eq!(world.state(), SessionState::Testing);
     world.wait(1001 * MS);

@@ -3,7 +3,7 @@
 use std::sync::MutexGuard;
 
 use kgpu_core::abi::{
-    Attach, AttachFlags, Features, IOC_ATTACH, IOC_START, MAP_CONTROL, MAP_HELPER, MAP_POOL,
+    Attach, AttachFlags, Features, IOC_ATTACH, IOC_START, Ioctl, MAP_CONTROL, MAP_HELPER, MAP_POOL,
     SessionState,
 };
 use zerocopy::{FromBytes, IntoBytes};
@@ -11,9 +11,9 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::super::{Active, Engine};
 use super::Helper;
 use crate::counters::{self, GLOBAL, Reason};
-use crate::device::{self, Mapping};
+use crate::device::{self, Mapping, Opener};
 use crate::errno::Errno;
-use crate::ffi::mock;
+use crate::ffi::{lock, mock};
 use crate::{params, session};
 
 /// A millisecond.
@@ -37,6 +37,7 @@ const DEFAULTS: [(u32, &str); 11] = [
 pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) helper: Option<Helper>,
+    opener: Option<Box<[Opener; 1]>>,
     before: Vec<u64>,
     _one: MutexGuard<'static, ()>,
 }
@@ -65,6 +66,7 @@ impl World {
         Self {
             engine: Engine::new().unwrap(),
             helper: None,
+            opener: None,
             before: totals(),
             _one: one,
         }
@@ -103,17 +105,38 @@ impl World {
         [self.since(at), self.since(at + 1), self.since(at + 2)]
     }
 
-    /// Opens the device and attaches with this handshake.
+    /// Opens the device.
+    pub(super) fn open(&mut self) {
+        assert!(self.opener.is_none(), "one file at a time");
+        self.opener = Some(device::open().unwrap());
+    }
+
+    /// The open file.
+    pub(super) fn device(&self) -> &Opener {
+        &self.opener.as_ref().unwrap()[0]
+    }
+
+    /// An ioctl without argument on the open file.
+    pub(super) fn ioctl(&self, ioctl: Ioctl) -> Result<(), Errno> {
+        self.device().ioctl(ioctl.request, 0)
+    }
+
+    /// Attaches with this handshake.
     pub(super) fn attach_with(&mut self, handshake: &Attach) -> Result<Attach, Errno> {
         mock::set_user(handshake.as_bytes());
-        device::ioctl(IOC_ATTACH.request, mock::USER)?;
+        self.device().ioctl(IOC_ATTACH.request, mock::USER)?;
         Ok(Attach::read_from_bytes(&mock::user()).unwrap())
     }
 
     /// A helper opens the device, attaches and maps.
     pub(super) fn attach(&mut self) {
-        device::open().unwrap();
-        let handshake = Attach::request(Features::SERVICES, AttachFlags::empty(), 4096, "test");
+        self.attach_as(AttachFlags::empty());
+    }
+
+    /// The same with flags.
+    pub(super) fn attach_as(&mut self, flags: AttachFlags) {
+        self.open();
+        let handshake = Attach::request(Features::SERVICES, flags, 4096, "test");
         let answer = self.attach_with(&handshake).unwrap();
         let parts = [
             (MAP_CONTROL, answer.control_bytes, false),
@@ -128,14 +151,33 @@ impl World {
                 shared: true,
                 executable: false,
             };
-            device::map(mapping, |_| ()).unwrap();
+            self.device().map(mapping, |_| ()).unwrap();
         }
-        self.helper = Some(Helper::new(session::current().unwrap()));
+        let newest = session::ATTACHED
+            .get(&mut lock())
+            .all()
+            .max_by_key(|session| session.generation)
+            .cloned();
+        self.helper = Some(Helper::new(newest.unwrap()));
+    }
+
+    /// Makes room for another helper; this one goes on by itself.
+    pub(super) fn set_aside(&mut self) -> Aside {
+        Aside {
+            helper: self.helper.take(),
+            opener: self.opener.take(),
+        }
+    }
+
+    /// Turns to one that was set aside, and sets the other aside.
+    pub(super) fn swap(&mut self, aside: &mut Aside) {
+        core::mem::swap(&mut self.helper, &mut aside.helper);
+        core::mem::swap(&mut self.opener, &mut aside.opener);
     }
 
     /// The helper starts and gives its known answers.
     pub(super) fn start(&mut self) {
-        device::ioctl(IOC_START.request, 0).unwrap();
+        self.ioctl(IOC_START).unwrap();
         for _ in 0..10_000 {
             self.turn();
             if self.state() == SessionState::Live {
@@ -186,7 +228,11 @@ impl World {
     }
 
     pub(super) fn active(&mut self) -> &mut Active {
-        self.engine.active().unwrap()
+        let session = &self.helper.as_ref().unwrap().session;
+        let mut actives = self.engine.actives();
+        actives
+            .find(|active| std::sync::Arc::ptr_eq(&active.session, session))
+            .unwrap()
     }
 
     pub(super) fn state(&self) -> SessionState {
@@ -196,18 +242,21 @@ impl World {
     /// The helper's process ends: the kernel closes its file. It has no more say from here on.
     pub(super) fn kill(&mut self) {
         let helper = self.helper.take();
-        device::close();
+        let Some(opener) = self.opener.take() else {
+            return;
+        };
+        opener[0].close();
         for _ in 0..10 {
-            if device::is_closed() {
+            if opener[0].is_closed() {
                 break;
             }
             self.engine.pass();
         }
         assert!(
-            device::is_closed(),
+            opener[0].is_closed(),
             "the engine lets go of a closed session"
         );
-        device::closed();
+        device::closed(opener);
         mock::run_fallbacks();
         drop(helper);
     }
@@ -245,6 +294,12 @@ impl Drop for World {
             assert_eq!(mock::live_pages(), 0, "regions are kept");
         }
     }
+}
+
+/// A helper that was set aside.
+pub(super) struct Aside {
+    pub(super) helper: Option<Helper>,
+    opener: Option<Box<[Opener; 1]>>,
 }
 
 /// Bytes that look like nothing else.
