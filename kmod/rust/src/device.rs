@@ -84,22 +84,6 @@ pub fn open() -> Result<Box<[Opener; 1]>, Errno> {
     row.into_boxed_slice().try_into().map_err(|_| Errno::NOMEM)
 }
 
-/// Frees a closed file: see [`Opener::is_closed`].
-pub fn closed(opener: Box<[Opener; 1]>) {
-    let session = {
-        let mut guard = lock();
-        let session = opener[0].session.get(&mut guard).take();
-        let places = &mut ATTACHED.get(&mut guard).sessions;
-        let place = places.iter_mut().find(|place| match (place, &session) {
-            (Some(attached), Some(ours)) => Arc::ptr_eq(attached, ours),
-            _ => false,
-        });
-        (session, place.and_then(Option::take))
-    };
-    // Maybe the last references: dropped here, where sleeping is allowed.
-    drop(session);
-}
-
 impl Opener {
     /// Closes the file: its helper is gone.
     pub fn close(&self) {
@@ -114,6 +98,22 @@ impl Opener {
     pub fn is_closed(&self) -> bool {
         self.session()
             .is_none_or(|session| session.gone.load(Ordering::Acquire))
+    }
+
+    /// Forgets the session, which [`Opener::is_closed`]; the file is freed after this. May sleep.
+    pub fn leave(&self) {
+        let last = {
+            let mut guard = lock();
+            let ours = self.session.get(&mut guard).take();
+            let places = &mut ATTACHED.get(&mut guard).sessions;
+            let place = places.iter_mut().find(|place| match (place, &ours) {
+                (Some(attached), Some(ours)) => Arc::ptr_eq(attached, ours),
+                _ => false,
+            });
+            (ours, place.and_then(Option::take))
+        };
+        // Maybe the last references: dropped here, where sleeping is allowed.
+        drop(last);
     }
 
     fn session(&self) -> Option<Arc<Session>> {

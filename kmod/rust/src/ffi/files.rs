@@ -90,5 +90,6 @@ unsafe extern "C" fn kgpu_rust_is_closed(opener: *const Opener) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn kgpu_rust_closed(opener: *mut Opener) {
     // SAFETY: the caller's promise; made from a Box of a row of one.
-    device::closed(unsafe { Box::from_raw(opener.cast::<[Opener; 1]>()) });
+    let row = unsafe { Box::from_raw(opener.cast::<[Opener; 1]>()) };
+    row[0].leave();
 }

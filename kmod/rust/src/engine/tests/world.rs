@@ -256,7 +256,7 @@ impl World {
             opener[0].is_closed(),
             "the engine lets go of a closed session"
         );
-        device::closed(opener);
+        opener[0].leave();
         mock::run_fallbacks();
         drop(helper);
     }
