@@ -7,6 +7,7 @@ mod shared;
 use kgpu_core::abi::{AlgorithmId, RequestId, Status};
 use kgpu_core::algorithm::Algorithm;
 use kgpu_core::cpu::{CpuKey, Data, KeyError, Work, WorkError};
+use kgpu_core::keytable;
 use kgpu_core::peer::hostile::KEY_SLOT;
 use kgpu_core::peer::{Case, Ground, HOSTILE};
 use kgpu_userhelper::catalogue::Catalogue;
@@ -46,7 +47,8 @@ impl Sender {
     #[track_caller]
     fn send(&mut self, case: &Case, status: Status) {
         let module = &mut self.rig.module;
-        module.store_key_entry(KEY_SLOT, &case.key);
+        let control = module.region().control();
+        keytable::write(control, &self.ground.layout, KEY_SLOT, &case.key);
         for (at, tile) in (case.first..).zip(&case.tiles) {
             module.store_tile(at, tile);
         }
