@@ -90,6 +90,14 @@ impl MockHelper {
         self.submissions.ready(view.control)
     }
 
+    /// Completions that there is room for.
+    ///
+    /// # Errors
+    /// When the module broke its ring.
+    pub fn room(&mut self, view: View<'_>) -> Result<u32, RingError> {
+        self.completions.free(view.control)
+    }
+
     /// Submissions taken since the session began.
     #[must_use]
     pub const fn taken_ever(&self) -> u64 {
@@ -303,6 +311,18 @@ impl MockHelper {
         }
         byte[0] ^= 1 << dice.roll(8);
         view.pool.write(at, &byte)
+    }
+
+    /// Writes one byte all over a submission's destinations.
+    pub fn scribble(&self, view: View<'_>, submission: &Submission, byte: u8) {
+        for i in 0..submission.tile_count {
+            if let Some(tile) = self.tile(view, submission.tile_first.wrapping_add(i))
+                && u64::from(tile.dst_len) <= self.layout.sizes.pool_bytes
+            {
+                let len = index(u64::from(tile.dst_len));
+                let _inside = view.pool.write(tile.dst, &alloc::vec![byte; len]);
+            }
+        }
     }
 
     /// Answers a request that was taken as the lie has it, and shows that to the module. The
