@@ -9,6 +9,8 @@
 //!
 //! [`runs`], [`slots`] and [`inflight`] are the submitting side's private books: what it must
 //! remember for itself because the other side is not trusted to remember it truthfully.
+//!
+//! `peer`, behind the feature of that name, is for tests: both sides as hostile as can be.
 #![cfg_attr(not(any(test, loom)), no_std)]
 #![deny(unsafe_code)]
 
@@ -26,6 +28,8 @@ pub mod inflight;
 pub mod iv;
 pub mod keytable;
 pub mod num;
+#[cfg(feature = "peer")]
+pub mod peer;
 pub mod request;
 pub mod ring;
 pub mod runs;

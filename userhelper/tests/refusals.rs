@@ -4,177 +4,98 @@
 
 mod shared;
 
-use kgpu_core::abi::{AlgorithmId, Op, Status, Submission, Tile};
+use kgpu_core::abi::{AlgorithmId, RequestId, Status};
 use kgpu_core::algorithm::Algorithm;
 use kgpu_core::cpu::{CpuKey, Data, KeyError, Work, WorkError};
+use kgpu_core::keytable;
+use kgpu_core::peer::hostile::KEY_SLOT;
+use kgpu_core::peer::{Case, Ground, HOSTILE};
 use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::loopback::Key;
 use kgpu_userhelper::rig::Rig;
 use shared::{completion, key, named, reap, rig, rig_of, simple};
 
-/// A good submission of two tiles of `ctr(aes)` under a key in slot 1, generation 7.
-fn good() -> (Submission, [Tile; 2]) {
-    let tile = |at: u64| Tile {
-        src: at,
-        dst: at,
-        len: 4096,
-        dst_len: 4096,
-        key_slot: 1,
-        key_generation: 7,
-        data_unit_size: 8192,
-        first_block: 0,
-        iv: [0; 16],
-        algorithm: 3,
-        op: Op::Encrypt.code(),
-        iv_step: 0,
-        flags: 0,
-    };
-    let submission = Submission {
-        request: 5,
-        session: 1,
-        tile_first: 10,
-        tile_count: 2,
-        bytes: 8192,
-        written_len: 8192,
-        algorithm: 3,
-        op: Op::Encrypt.code(),
-        flags: 0,
-    };
-    (submission, [tile(0), tile(4096)])
+/// What is sent to the helper of a rig, one case after the other.
+struct Sender {
+    rig: Rig,
+    ground: Ground,
+    id: RequestId,
 }
 
-/// Sends what `spoil` makes of a good submission, and gives the status.
-fn answer(rig: &mut Rig, spoil: impl FnOnce(&mut Submission, &mut [Tile; 2])) -> Status {
-    let (mut submission, mut tiles) = good();
-    spoil(&mut submission, &mut tiles);
-    rig.module.store_tile(10, &tiles[0]);
-    rig.module.store_tile(11, &tiles[1]);
-    assert!(rig.module.push(&submission).unwrap());
-    rig.module.publish();
-    let completion = completion(&mut rig.module);
-    assert_eq!(completion.request, submission.request);
-    assert_eq!(completion.reserved, 0);
-    let status = Status::try_from(completion.status).unwrap();
-    let expected = if status == Status::Ok {
-        submission.written_len
-    } else {
-        assert!(completion.detail > 0);
-        0
-    };
-    assert_eq!(completion.written_len, expected);
-    status
-}
-
-type Spoil = fn(&mut Submission, &mut [Tile; 2]);
-
-#[test]
-fn malformed_requests_are_refused_and_the_next_is_served() {
-    let cases: &[(&str, Status, Spoil)] = &[
-        ("no tiles", Status::Malformed, |s, _| s.tile_count = 0),
-        ("tiles beyond the table", Status::Malformed, |s, _| {
-            s.tile_count = 503;
-        }),
-        ("tiles that wrap", Status::Malformed, |s, _| {
-            s.tile_first = u32::MAX;
-        }),
-        ("another session", Status::Malformed, |s, _| s.session = 2),
-        ("submission flags", Status::Malformed, |s, _| s.flags = 0x80),
-        ("no operation", Status::Unsupported, |s, _| s.op = 9),
-        ("an operation not offered", Status::Unsupported, |s, t| {
-            s.op = Op::Compute.code();
-            t[0].op = s.op;
-        }),
-        ("an unknown algorithm", Status::Unsupported, |s, t| {
-            s.algorithm = 60_000;
-            t[0].algorithm = s.algorithm;
-        }),
-        ("bytes that don't add up", Status::Malformed, |s, _| {
-            s.bytes = 8191;
-        }),
-        ("output that doesn't add up", Status::Malformed, |s, _| {
-            s.written_len = 4096;
-        }),
-        ("a foreign tile", Status::Malformed, |_, t| {
-            t[1].algorithm = 1;
-        }),
-        ("a tile of another operation", Status::Malformed, |_, t| {
-            t[1].op = Op::Decrypt.code();
-        }),
-        ("an empty tile", Status::Malformed, |_, t| {
-            t[0].len = 0;
-            t[0].dst_len = 0;
-        }),
-        ("no data unit", Status::Malformed, |_, t| {
-            t[0].data_unit_size = 0;
-        }),
-        ("an unknown IV step", Status::Malformed, |_, t| {
-            t[0].iv_step = 77;
-        }),
-        ("tile flags", Status::Malformed, |_, t| t[0].flags = 1),
-        ("a source outside the pool", Status::Malformed, |_, t| {
-            t[0].src = (4 << 20) - 4095;
-        }),
-        (
-            "a destination outside the pool",
-            Status::Malformed,
-            |_, t| {
-                t[1].dst = u64::MAX - 100;
+impl Sender {
+    fn new(workers: usize) -> Self {
+        let rig = rig(workers);
+        let region = rig.module.region();
+        let (layout, session) = (*region.layout(), region.session());
+        Self {
+            ground: Ground::new(layout, session, kgpu_algos::by_id).unwrap(),
+            rig,
+            id: RequestId {
+                slot: 5,
+                generation: 1,
             },
-        ),
-        ("overlap", Status::Malformed, |_, t| t[0].dst = 1),
-        ("another output length", Status::Malformed, |_, t| {
-            t[0].dst_len = 4095;
-        }),
-        ("a first block without XTS", Status::Malformed, |_, t| {
-            t[1].first_block = 256;
-        }),
-        ("no such key slot", Status::Malformed, |_, t| {
-            t[0].key_slot = 4;
-        }),
-        ("a stale key", Status::StaleKey, |_, t| {
-            t[1].key_generation = 5;
-        }),
-        ("an empty key slot", Status::StaleKey, |_, t| {
-            t[0].key_generation = 6;
-        }),
-    ];
-    for workers in [1, 2] {
-        let mut rig = rig(workers);
-        rig.module.store_key(1, 7, 3, &[1; 16]);
-        assert_eq!(answer(&mut rig, |_, _| ()), Status::Ok);
-        for (what, expected, spoil) in cases {
-            assert_eq!(answer(&mut rig, spoil), *expected, "{what}");
-            assert_eq!(answer(&mut rig, |_, _| ()), Status::Ok, "after {what}");
         }
-        rig.stop.drain();
-        let (_, tally, _) = rig.join().unwrap();
-        assert_eq!(tally.faults, cases.len() as u64);
+    }
+
+    /// The next good case, under a key that no earlier one had.
+    fn good(&mut self) -> Case {
+        self.id.generation += 4;
+        Case::good(&self.ground, self.id, self.id.generation)
+    }
+
+    /// Sends a case as it is; the answer must have this status and be right in all else.
+    #[track_caller]
+    fn send(&mut self, case: &Case, status: Status) {
+        let module = &mut self.rig.module;
+        let control = module.region().control();
+        keytable::write(control, &self.ground.layout, KEY_SLOT, &case.key);
+        for (at, tile) in (case.first..).zip(&case.tiles) {
+            module.store_tile(at, tile);
+        }
+        assert!(module.push(&case.submission).unwrap());
+        module.publish();
+        let answer = completion(module);
+        assert!(case.is_answered(&answer, status), "{status}: {answer:?}");
     }
 }
 
 #[test]
-fn keys_are_refused_for_what_they_are() {
-    let mut rig = rig(1);
-    // A key for another algorithm, one of a length the algorithm does not have, and one that no
-    // entry has room for.
-    for (algorithm, len, status) in [
-        (1, 16, Status::Malformed),
-        (3, 17, Status::Malformed),
-        (3, 200, Status::StaleKey),
-    ] {
-        rig.module.store_key(1, 7, algorithm, &vec![1; len]);
-        assert_eq!(answer(&mut rig, |_, _| ()), status);
+fn hostile_submissions_are_refused_and_the_next_is_served() {
+    for workers in [1, 2] {
+        let mut sender = Sender::new(workers);
+        let good = sender.good();
+        sender.send(&good, Status::Ok);
+        for hostile in HOSTILE {
+            sender.id.generation += 4;
+            let case = hostile.case(&sender.ground, sender.id, sender.id.generation);
+            eprintln!("{hostile:?}");
+            sender.send(&case, hostile.status);
+            let good = sender.good();
+            sender.send(&good, Status::Ok);
+        }
+        sender.rig.stop.drain();
+        let (_, tally, _) = sender.rig.join().unwrap();
+        assert_eq!(tally.faults, HOSTILE.len() as u64);
     }
-    rig.module.store_key(1, 7, 3, &[1; 16]);
-    assert_eq!(answer(&mut rig, |_, _| ()), Status::Ok);
-    // The slot is refilled: the old generation is refused, the new one served.
-    rig.module.store_key(1, 9, 3, &[2; 16]);
-    let newer: Spoil = |_, t| t.iter_mut().for_each(|t| t.key_generation = 9);
-    assert_eq!(answer(&mut rig, newer), Status::Ok);
-    assert_eq!(answer(&mut rig, |_, _| ()), Status::StaleKey);
-    assert_eq!(answer(&mut rig, newer), Status::Ok);
-    rig.stop.drain();
-    rig.join().unwrap();
+}
+
+/// The slot is refilled: the old generation is refused, the new one served.
+#[test]
+fn keys_of_an_earlier_generation_are_refused() {
+    let mut sender = Sender::new(1);
+    let old = sender.good();
+    sender.send(&old, Status::Ok);
+    let newer = sender.good();
+    sender.send(&newer, Status::Ok);
+    // The old tiles beside the new key.
+    let stale = Case {
+        key: newer.key,
+        ..old
+    };
+    sender.send(&stale, Status::StaleKey);
+    sender.send(&newer, Status::Ok);
+    sender.rig.stop.drain();
+    sender.rig.join().unwrap();
 }
 
 #[derive(Debug)]

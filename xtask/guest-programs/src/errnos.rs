@@ -9,11 +9,11 @@ use kgpu_core::abi::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
+use rustix::mm::{MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-use crate::device::{Mapping, attach, attach_as, handshake, ioctl, open};
-use crate::report::Report;
+use kgpu_guest::device::{Mapping, attach, attach_as, handshake, ioctl, open};
+use kgpu_guest::report::Report;
 
 const READ: ProtFlags = ProtFlags::READ;
 const WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
@@ -205,7 +205,11 @@ fn rights(report: &mut Report, control: &Mapping, helper: &Mapping, pool: &Mappi
         Errno::ACCESS,
         pool.protect(write | MprotectFlags::EXEC),
     );
-    report.refused("pool made longer is EFAULT", Errno::FAULT, pool.grow());
+    report.refused(
+        "pool made longer is EFAULT",
+        Errno::FAULT,
+        pool.grow(pool.bytes(), MremapFlags::empty()),
+    );
     for (name, part) in [("control", control), ("helper", helper), ("pool", pool)] {
         let why_not = match part.child_has_it() {
             Ok(false) => None,

@@ -1,17 +1,15 @@
-//! Test program for the guest's suites: what a helper must not do, done on purpose.
+//! Test program for the guest's suites: what a helper must not do to the device, done on purpose.
 //!
-//! `errnos` provokes every refusal of the device; `open` tries to open it; `lie` is a helper that
-//! serves rightly until it is live, and then does not.
+//! `errnos` provokes every refusal of the device; `open` tries to open it. Helpers that lie are
+//! `evil-helper`'s.
 #![deny(unsafe_code)]
 
-mod device;
 mod errnos;
-mod liar;
-mod report;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use kgpu_guest::device;
 
 /// Test program for the guest's suites.
 #[derive(Debug, Parser)]
@@ -26,12 +24,6 @@ enum What {
     Open,
     /// Provoke every refusal of the device, each with its errno and its line of the log
     Errnos,
-    /// Serve as a helper that lies in one way, until killed
-    Lie {
-        /// The lie
-        #[arg(value_enum)]
-        how: liar::Lie,
-    },
 }
 
 fn main() -> ExitCode {
@@ -46,16 +38,10 @@ fn main() -> ExitCode {
         What::Errnos => match errnos::run() {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(error) => failure(&error),
-        },
-        What::Lie { how } => match liar::run(how) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failure(&error),
+            Err(error) => {
+                eprintln!("kgpu-guest: {error}");
+                ExitCode::FAILURE
+            }
         },
     }
-}
-
-fn failure(error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("kgpu-guest: {error}");
-    ExitCode::FAILURE
 }

@@ -35,8 +35,11 @@ pub const LIBRARIES: &[&str] = &[
 ];
 
 /// Programs of this workspace, built in release mode: package and binary.
-pub const WORKSPACE_PROGRAMS: &[(&str, &str)] =
-    &[("kgpu-userhelper", "kgpu"), ("kgpu-guest", "kgpu-guest")];
+pub const WORKSPACE_PROGRAMS: &[(&str, &str)] = &[
+    ("kgpu-userhelper", "kgpu"),
+    ("kgpu-guest", "kgpu-guest"),
+    ("kgpu-guest", "evil-helper"),
+];
 
 /// Names under which the guest finds kmod(8): the real one, as the kernel's module loading relies on its rules.
 pub const KMOD_NAMES: &[&str] = &["modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod"];

@@ -65,7 +65,7 @@ fn a_takeover_computes_over_the_source_and_gives_the_destination_up() {
     let result = buffers[0].read();
     // The late write changes nothing of it, nor of who takes pool bytes next.
     let next = pair(3);
-    let submission = world.helper().taken.pop_front().unwrap();
+    let submission = world.helper().peer.taken.pop_front().unwrap();
     let before = next.each_ref().map(|b| b.read());
     // Its key may be gone; it writes anyway.
     world.helper().compute(&submission);

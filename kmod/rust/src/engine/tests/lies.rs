@@ -1,40 +1,12 @@
 //! What a helper may write where the module reads, and what the module makes of it.
 
-use kgpu_core::abi::{Completion, Op, RequestId, SessionState, word};
-use kgpu_core::inflight::Reject;
+use kgpu_core::abi::{Op, SessionState, word};
+use kgpu_core::peer::lie::Stage;
+use kgpu_core::peer::{Answer, Dice, Lie};
 
 use super::{MS, World, bytes};
 use crate::counters::Reason;
 use crate::ffi::mock::{self, Request, Transform};
-
-/// A completion that is not believed, made of a good one.
-type Lie = fn(&Completion) -> Completion;
-
-/// One of each kind of [`Reject`], in its order.
-const LIES: [Lie; Reject::KINDS] = [
-    |c| Completion {
-        session: c.session + 1,
-        ..*c
-    },
-    |c| Completion {
-        request: RequestId {
-            slot: 1 << 20,
-            generation: 0,
-        }
-        .to_wire(),
-        ..*c
-    },
-    |c| Completion {
-        request: c.request ^ 1 << 40,
-        ..*c
-    },
-    |c| Completion {
-        written_len: c.written_len + 1,
-        ..*c
-    },
-    |c| Completion { status: 77, ..*c },
-    |c| Completion { reserved: 1, ..*c },
-];
 
 /// A live helper that took `count` requests.
 fn in_flight(count: u64) -> (World, Vec<Request>) {
@@ -53,15 +25,21 @@ fn in_flight(count: u64) -> (World, Vec<Request>) {
 
 #[test]
 fn every_kind_of_lie_is_counted_and_at_the_limit_quarantines() {
-    for (kind, lie) in LIES.iter().enumerate() {
+    // What is posted twice is told by a test of its own.
+    let lies = Lie::ALL.iter().filter(|lie| **lie != Lie::Doubled);
+    for lie in lies {
+        let Answer::Rejected(kind) = lie.answer() else {
+            continue;
+        };
         let (mut world, requests) = in_flight(3);
-        let honest = world.helper().taken[0];
+        let name = lie.label();
+        let honest = world.helper().peer.taken[0];
         let good = world.helper().compute(&honest);
         for i in 0..15 {
-            assert!(world.helper().post(&lie(&good)));
+            assert!(world.helper().post(&lie.bend(&good).unwrap()));
             world.passes();
             assert_eq!(world.rejected(kind), i + 1);
-            assert_eq!(world.state(), SessionState::Live, "kind {kind}, lie {i}");
+            assert_eq!(world.state(), SessionState::Live, "{name}, lie {i}");
         }
         assert!(requests.iter().all(|r| r.answers() == 0));
         // What it says rightly is still believed.
@@ -69,12 +47,12 @@ fn every_kind_of_lie_is_counted_and_at_the_limit_quarantines() {
         world.passes();
         requests[0].assert_right();
         assert_eq!(requests[0].fallbacks(), 0);
-        let other = world.helper().taken[1];
+        let other = world.helper().peer.taken[1];
         let good = world.helper().compute(&other);
-        assert!(world.helper().post(&lie(&good)));
+        assert!(world.helper().post(&lie.bend(&good).unwrap()));
         assert!(world.helper().post(&good));
         world.passes();
-        assert_eq!(world.state(), SessionState::Quarantined, "kind {kind}");
+        assert_eq!(world.state(), SessionState::Quarantined, "{name}");
         for request in &requests {
             request.assert_right();
         }
@@ -94,7 +72,7 @@ fn every_kind_of_lie_is_counted_and_at_the_limit_quarantines() {
 #[test]
 fn an_answer_given_twice_answers_once() {
     let (mut world, requests) = in_flight(1);
-    let submission = world.helper().taken[0];
+    let submission = world.helper().peer.taken[0];
     let good = world.helper().compute(&submission);
     for _ in 0..2 {
         assert!(world.helper().post(&good));
@@ -108,26 +86,15 @@ fn an_answer_given_twice_answers_once() {
 
 #[test]
 fn impossible_ring_words_quarantine() {
-    let words = [
-        (word::CQ_TAIL, u64::MAX),
-        (word::CQ_TAIL, 1 << 32),
-        (word::CQ_TAIL, 0),
-        (word::SQ_HEAD, u64::MAX),
-        (word::SQ_HEAD, 0),
-    ];
-    for (at, value) in words {
+    for &lie in Lie::ALL.iter().filter(|lie| lie.is_word()) {
         let (mut world, requests) = in_flight(3);
-        world.helper().session.helper.words().store(at, value);
+        world.helper().misplace(lie);
         // The head is looked at when something is to be sent.
         let tfm = Transform::new("ecb(aes)", &[7; 16]);
         let more = Request::cipher(&tfm, Op::Encrypt, &bytes(512, 5), [0; 16]);
         more.submit();
         world.passes();
-        assert_eq!(
-            world.state(),
-            SessionState::Quarantined,
-            "word {at} is {value}"
-        );
+        assert_eq!(world.state(), SessionState::Quarantined, "{}", lie.label());
         for request in requests.iter().chain([&more]) {
             request.assert_right();
             assert_eq!(request.fallbacks(), 1);
@@ -192,19 +159,13 @@ fn a_wrong_known_answer_quarantines() {
     world.ioctl(kgpu_core::abi::IOC_START).unwrap();
     world.passes();
     assert!(world.helper().take() > 0);
-    let submission = world.helper().taken[0];
-    let completion = world.helper().compute(&submission);
-    let session = world.helper().session.clone();
-    let tile: kgpu_core::abi::Tile = session
-        .control
-        .words()
-        .load_entry(session.layout.tile_offset + u64::from(submission.tile_first) * 64)
-        .unwrap();
-    let mut last = [0];
-    let at = tile.dst + u64::from(tile.dst_len) - 1;
-    session.pool.read(at, &mut last);
-    session.pool.write(at, &[last[0] ^ 1]);
-    world.helper().post(&completion);
+    let submission = world.helper().peer.taken[0];
+    let mut dice = Dice::new(1);
+    assert!(
+        world
+            .helper()
+            .tell(Lie::WrongAnswer, &submission, &mut dice)
+    );
     world.passes();
     assert_eq!(world.state(), SessionState::Quarantined);
     world.assert_balanced();
@@ -212,4 +173,88 @@ fn a_wrong_known_answer_quarantines() {
     world.kill();
     world.attach();
     world.start();
+}
+
+/// The counters as programs read them.
+fn counted(name: &str) -> u64 {
+    let mut text = String::new();
+    crate::report::counters(&mut text).unwrap();
+    let suffix = format!(".{name}");
+    text.lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(counter, _)| *counter == name || counter.ends_with(&suffix))
+        .map(|(_, count)| count.parse::<u64>().unwrap())
+        .sum()
+}
+
+/// Each class of lie moves the counter that it names, by one; the caller gets the right bytes but
+/// where the lie is one that nobody can see.
+#[test]
+fn every_lie_moves_the_counter_that_it_names() {
+    for &lie in Lie::ALL {
+        let name = lie.label();
+        let mut dice = Dice::new(5);
+        let (mut world, mut requests) = match lie.stage() {
+            Stage::Live => in_flight(2),
+            Stage::Testing => {
+                let mut world = World::new();
+                world.attach();
+                crate::device::ioctl(kgpu_core::abi::IOC_START.request, 0).unwrap();
+                world.passes();
+                assert!(world.helper().take() > 0);
+                (world, Vec::new())
+            }
+        };
+        let before = lie.answer().counter().map(counted);
+        let submission = world.helper().peer.taken.pop_front().unwrap();
+        let over = world.helper().tell(lie, &submission, &mut dice);
+        if !over && !lie.is_word() {
+            let good = world.helper().compute(&submission);
+            assert!(world.helper().post(&good));
+        }
+        if lie.is_word() {
+            // The head is looked at when something is to be sent.
+            let tfm = Transform::new("ecb(aes)", &[7; 16]);
+            let more = Request::cipher(&tfm, Op::Encrypt, &bytes(512, 5), [0; 16]);
+            more.submit();
+            requests.push(more);
+        }
+        world.passes();
+        if matches!(lie.answer(), Answer::Deadline | Answer::NoKnownAnswer) {
+            world.wait(1001 * MS);
+        }
+        if let (Some(counter), Some(before)) = (lie.answer().counter(), before) {
+            let taken = u64::from(lie.answer() == Answer::Deadline);
+            // A deadline takes back what waits behind the lie, too.
+            assert_eq!(counted(counter) - before, 1 + taken, "{name}: {counter}");
+        }
+        let over = !matches!(
+            lie.answer(),
+            Answer::Rejected(_) | Answer::Failed | Answer::Unseen | Answer::Deadline
+        );
+        assert_eq!(world.state() == SessionState::Quarantined, over, "{name}");
+        if lie == Lie::Late {
+            assert_eq!(world.helper().answer_late(), 1);
+            let stale = counted("rejected.stale");
+            world.passes();
+            assert_eq!(counted("rejected.stale"), stale + 1);
+        }
+        for (i, request) in requests.iter().enumerate() {
+            match (lie, i) {
+                (Lie::WrongData, 0) => {
+                    assert_eq!(request.answers(), 1);
+                    let judge = std::panic::AssertUnwindSafe(|| request.assert_right());
+                    assert!(std::panic::catch_unwind(judge).is_err(), "nobody compares");
+                }
+                (_, 1) if request.answers() == 0 => {
+                    assert_eq!(world.state(), SessionState::Live, "{name}");
+                    world.helper().serve();
+                    world.passes();
+                    request.assert_right();
+                }
+                _ => request.assert_right(),
+            }
+        }
+        world.assert_balanced();
+    }
 }

@@ -3,24 +3,13 @@
 
 use std::rc::Rc;
 
-use kgpu_core::abi::{Completion, IOC_DETACH, Op};
+use kgpu_core::abi::{IOC_DETACH, Op};
+use kgpu_core::peer::{Dice, Lie};
 
 use super::{MS, World, bytes};
 use crate::ffi::mock::{self, Request, Transform};
 
 const STEPS: u32 = 400;
-
-/// xorshift64: the schedule is the seed's.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
 
 /// Ciphers, and the bytes of a key.
 const CIPHERS: [(&str, usize); 5] = [
@@ -73,55 +62,19 @@ impl Schedule {
 
     /// A completion of something the helper has, bent.
     fn lie(&mut self) {
-        let kind = self.dice.roll(7);
+        // Believed: that it did not do it.
+        let lies = Lie::ALL.iter().copied().filter(|lie| lie.is_completion());
+        let lies: Vec<_> = lies.chain([Lie::Failing]).collect();
+        let lie = self.dice.pick(&lies).unwrap();
         let Some(helper) = &mut self.world.helper else {
             return;
         };
-        let Some(submission) = helper.taken.back().copied() else {
+        let Some(submission) = helper.peer.taken.pop_back() else {
             return;
         };
-        let good = Completion {
-            request: submission.request,
-            session: submission.session,
-            written_len: submission.written_len,
-            status: 0,
-            backend: 0,
-            reserved: 0,
-            detail: 0,
-        };
-        let lie = match kind {
-            0 => Completion {
-                session: good.session ^ 1,
-                ..good
-            },
-            1 => Completion {
-                request: good.request | 0xffff,
-                ..good
-            },
-            2 => Completion {
-                request: good.request ^ 1 << 50,
-                ..good
-            },
-            3 => Completion {
-                written_len: good.written_len ^ 1,
-                ..good
-            },
-            4 => Completion { status: 9, ..good },
-            5 => Completion {
-                reserved: 7,
-                ..good
-            },
-            // Believed: it did not do it.
-            _ => {
-                helper.taken.pop_back();
-                Completion {
-                    status: 4,
-                    written_len: 0,
-                    ..good
-                }
-            }
-        };
-        helper.post(&lie);
+        if !helper.tell(lie, &submission, &mut self.dice) {
+            helper.peer.taken.push_back(submission);
+        }
     }
 
     fn helper(&mut self) {
@@ -132,10 +85,10 @@ impl Schedule {
         };
         helper.take();
         for _ in 0..count {
-            if order && !helper.taken.is_empty() {
-                helper.taken.rotate_left(1);
+            if order && !helper.peer.taken.is_empty() {
+                helper.peer.taken.rotate_left(1);
             }
-            let Some(submission) = helper.taken.pop_front() else {
+            let Some(submission) = helper.peer.taken.pop_front() else {
                 break;
             };
             let completion = helper.compute(&submission);
@@ -240,7 +193,7 @@ impl Schedule {
 /// Requests answered, requests taken over, helpers quarantined.
 fn schedule(seed: u64) -> [u64; 3] {
     eprintln!("seed {seed}");
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(seed);
     let world = World::new();
     world.set(1, ["*=0", "*=4096"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(7, ["2", "8"][usize::try_from(dice.roll(2)).unwrap()]);

@@ -195,7 +195,7 @@ fn what_a_helper_says_it_could_not_do_falls_back() {
     request.submit();
     world.passes();
     world.helper().take();
-    let submission = world.helper().taken.pop_front().unwrap();
+    let submission = world.helper().peer.taken.pop_front().unwrap();
     let mut completion = world.helper().compute(&submission);
     completion.status = kgpu_core::abi::Status::BackendFailed.code();
     completion.written_len = 0;

@@ -73,7 +73,7 @@ fn each_request_has_its_own_deadline() {
     let ns = world.engine.pass();
     assert!(ns <= 50 * MS, "it looks for life meanwhile: {ns}");
     // Stalled or not, what it answers in time is its own.
-    world.helper().taken.rotate_left(1);
+    world.helper().peer.taken.rotate_left(1);
     world.helper().answer();
     world.passes();
     for (request, fallbacks) in [(first, 1), (second, 0)] {
@@ -92,7 +92,7 @@ fn a_late_write_hits_nobody_else() {
     world.passes();
     world.helper().take();
     world.wait(1001 * MS);
-    let submission = world.helper().taken.pop_front().unwrap();
+    let submission = world.helper().peer.taken.pop_front().unwrap();
     world.helper().beat();
     world.wait(1001 * MS);
     // A ring full is in flight while the late helper writes.
@@ -102,7 +102,7 @@ fn a_late_write_hits_nobody_else() {
     }
     world.passes();
     world.helper().take();
-    let taken: Vec<_> = world.helper().taken.drain(..).collect();
+    let taken: Vec<_> = world.helper().peer.taken.drain(..).collect();
     assert_eq!(taken.len(), 16);
     let answers: Vec<_> = taken.iter().map(|s| world.helper().compute(s)).collect();
     world.helper().compute(&submission);
@@ -163,7 +163,7 @@ fn an_answer_in_between_clears_the_strikes() {
         world.wait(1001 * MS);
         lost.assert_right();
         world.helper().take();
-        world.helper().taken.clear();
+        world.helper().peer.taken.clear();
         world.wait(MS);
         let served = request(&tfm, 512, round);
         served.submit();

@@ -10,7 +10,7 @@ use kgpu_core::request::Shape;
 use crate::errno::Errno;
 
 /// Runs `work` under a key. `EINVAL` for what the algorithm does not do.
-pub(crate) fn run(
+fn run(
     algorithm: &Algorithm,
     key: &[u8],
     work: &Work,

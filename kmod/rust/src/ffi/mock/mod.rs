@@ -13,7 +13,6 @@ mod services;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use buffers::PoolBuffer;
-pub(crate) use compute::run;
 pub(crate) use jobs::{run_fallbacks, set_queue_limit};
 pub(crate) use pages::live_pages;
 pub(crate) use requests::{Request, Transform};

@@ -1,0 +1,49 @@
+//! Peers for tests: each side of the ring played by itself, honestly or with every lie there is.
+//! Unit tests, fuzzers and the guest's `evil-helper` rest on this one piece; nothing here may be
+//! part of the product.
+//!
+//! [`helper::MockHelper`] serves the module's ring and lies as [`lie::Lie`] says, each lie with the
+//! name of what the module must answer it with. [`kernel::MockKernel`] plays the module: it hands
+//! honest requests over and judges the answers, and sends what [`hostile::HOSTILE`] lists, each
+//! with the status that a helper must give it.
+
+pub mod dice;
+pub mod helper;
+pub mod hostile;
+pub mod kernel;
+pub mod lie;
+
+pub use dice::Dice;
+pub use helper::MockHelper;
+pub use hostile::{Case, Ground, HOSTILE, Hostile};
+pub use kernel::{Broken, Landed, MockKernel, Request};
+pub use lie::{Answer, Lie};
+
+use crate::abi::AlgorithmId;
+use crate::algorithm::Algorithm;
+use crate::cell::Words;
+
+/// Finds an algorithm: this crate knows none.
+pub type Lookup = fn(AlgorithmId) -> Option<&'static Algorithm>;
+
+/// The bytes of requests.
+pub trait Pool: core::fmt::Debug {
+    /// Copies bytes out. `false`, and nothing copied, unless all lie inside.
+    #[must_use]
+    fn read(&self, at: u64, to: &mut [u8]) -> bool;
+
+    /// Copies bytes in. `false`, and nothing copied, unless all fit inside.
+    #[must_use]
+    fn write(&self, at: u64, from: &[u8]) -> bool;
+}
+
+/// A region as one side sees it. Which parts that side may write is its own affair.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Written by the module.
+    pub control: Words<'a>,
+    /// Written by the helper.
+    pub helper: Words<'a>,
+    /// The data of requests.
+    pub pool: &'a dyn Pool,
+}
