@@ -1,7 +1,7 @@
 //! The kgpu helper as a library: everything of the `kgpu` program but its `main`.
 //!
 //! * [`region`], [`link`], [`waker`]: the shared memory and the two ends of the ring.
-//! * [`dispatcher`] with [`validate`], [`keys`], [`seats`], [`job`], [`fault`], [`tally`], [`ending`]:
+//! * [`dispatcher`] with [`validate`], [`keys`], `wipe`, [`seats`], [`job`], [`fault`], [`tally`], [`ending`]:
 //!   from submissions to completions.
 //! * [`backend`]: what computes.
 //! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
@@ -42,3 +42,4 @@ pub mod tally;
 pub mod validate;
 pub mod verify;
 pub mod waker;
+mod wipe;

@@ -6,6 +6,7 @@
 mod call;
 mod device;
 mod found;
+mod link;
 mod opener;
 
 pub use found::{Absent, Found, devices};
