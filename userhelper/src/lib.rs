@@ -5,7 +5,8 @@
 //!   from submissions to completions.
 //! * [`backend`]: what computes.
 //! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
-//! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`] and tests.
+//! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`],
+//!   [`mod@residue`] and tests.
 //! * [`cli`], [`list`], [`devices`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
 //!
 //! Raw memory is touched in `region` and `backend::gpu`, ioctls are made in `device`; the rest is safe Rust.
@@ -32,6 +33,7 @@ pub mod loopback;
 pub mod panics;
 pub mod privileges;
 pub mod region;
+pub mod residue;
 pub mod rig;
 pub mod seats;
 pub mod serve;

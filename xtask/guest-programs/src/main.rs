@@ -1,13 +1,15 @@
 //! Test program for the guest's suites: what a helper must not do, done on purpose.
 //!
 //! `errnos` provokes every refusal of the device; `open` tries to open it; `lie` is a helper that
-//! serves rightly until it is live, and then does not.
+//! serves rightly until it is live, and then does not; `residue` looks for keys and data in memory.
 #![deny(unsafe_code)]
 
 mod device;
 mod errnos;
 mod liar;
+mod pressure;
 mod report;
+mod residue;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,16 @@ enum What {
         #[arg(value_enum)]
         how: liar::Lie,
     },
+    /// Need so much memory, and check what it holds, until a file is there
+    Pressure {
+        /// MiB of memory
+        mib: usize,
+        /// The file
+        enough: std::path::PathBuf,
+    },
+    /// Use known keys, or look for what is left of them in memory
+    #[command(subcommand)]
+    Residue(residue::Residue),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +58,14 @@ fn main() -> ExitCode {
         What::Errnos => match errnos::run() {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
+            Err(error) => failure(&error),
+        },
+        What::Pressure { mib, enough } => match pressure::run(mib, &enough) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        },
+        What::Residue(what) => match residue::run(what) {
+            Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error),
         },
         What::Lie { how } => match liar::run(how) {
