@@ -15,8 +15,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::num::index;
 
-/// Largest entry that can be moved through [`Words`], in bytes.
-pub const ENTRY_BYTES_MAX: usize = 256;
 const WORD: usize = 8;
 
 /// One shared word.
@@ -100,17 +98,28 @@ impl<'a> Words<'a> {
 
     /// Copies an entry out of the mapping, each word once. `None` outside the mapping.
     #[must_use]
-    pub fn load_entry<T: FromBytes>(&self, offset: u64) -> Option<T> {
-        let size = size_of::<T>();
+    pub fn load_entry<T: FromBytes + IntoBytes>(&self, offset: u64) -> Option<T> {
+        let mut entry = T::new_zeroed();
+        self.load_entry_into(offset, &mut entry).then_some(entry)
+    }
+
+    /// Copies an entry out of the mapping to where the caller has it, each word once, and leaves no other copy of
+    /// it: for keys. `false` outside the mapping.
+    #[must_use]
+    pub fn load_entry_into<T: FromBytes + IntoBytes>(&self, offset: u64, entry: &mut T) -> bool {
         let first = index(offset) / WORD;
-        let words = self.words.get(first..first.checked_add(size / WORD)?)?;
-        let mut copy = [0; ENTRY_BYTES_MAX];
-        let copy = copy.get_mut(..size)?;
-        for (to, word) in copy.chunks_exact_mut(WORD).zip(words) {
+        let bytes = entry.as_mut_bytes();
+        let Some(words) = self
+            .words
+            .get(first..first.saturating_add(bytes.len() / WORD))
+        else {
+            return false;
+        };
+        for (to, word) in bytes.chunks_exact_mut(WORD).zip(words) {
             // Relaxed: entries are ordered by the index word that publishes them.
             to.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
-        T::read_from_bytes(copy).ok()
+        true
     }
 
     /// Copies an entry into the mapping. `false` outside the mapping.

@@ -43,17 +43,38 @@ pub fn clear(control: Words<'_>, layout: &Layout, slot: u32, generation: u32) {
     write(control, layout, slot, &KeyEntry::empty(generation & !1));
 }
 
-/// Reads the key of a slot if it is, before and after, of this odd generation.
+/// Reads the key of a slot if it is, before and after, of this odd generation. The copy is the caller's to clear;
+/// [`read_into`] leaves none on the way.
 #[must_use]
 pub fn read(control: Words<'_>, layout: &Layout, slot: u32, generation: u32) -> Option<KeyEntry> {
-    let at = entry_at(layout, slot)?;
+    let mut entry = KeyEntry::empty(0);
+    read_into(control, layout, slot, generation, &mut entry).then_some(entry)
+}
+
+/// As [`read`], to where the caller has the entry. Whether it is that generation's key; if not, nothing of what was
+/// read stays in it.
+#[must_use]
+pub fn read_into(
+    control: Words<'_>,
+    layout: &Layout,
+    slot: u32,
+    generation: u32,
+    entry: &mut KeyEntry,
+) -> bool {
+    let Some(at) = entry_at(layout, slot) else {
+        return false;
+    };
     let before = control.load(at);
-    let entry: KeyEntry = control.load_entry(at)?;
+    let inside = control.load_entry_into(at, entry);
     Words::fence();
-    let whole = control.load(at) == before
+    let whole = inside
+        && control.load(at) == before
         && crate::num::low32(before) == generation
         && entry.generation == generation
         && generation & 1 == 1
         && usize::from(entry.key_len) <= entry.key.len();
-    whole.then_some(entry)
+    if !whole {
+        entry.zeroize();
+    }
+    whole
 }

@@ -196,7 +196,7 @@ impl<T: IntoBytes + Immutable> Producer<T> {
     }
 }
 
-impl<T: FromBytes> Consumer<T> {
+impl<T: FromBytes + IntoBytes> Consumer<T> {
     /// A consumer whose counters stand at 0, as those of a new session do.
     #[must_use]
     pub const fn new(place: RingPlace) -> Self {

@@ -11,6 +11,7 @@ use crate::bench::{self, BenchCommand};
 use crate::catalogue::Catalogue;
 use crate::engine::Tuning;
 use crate::error::UserError;
+use crate::residue::{self, ResidueCommand};
 use crate::{devices, list, serve, status, verify};
 
 /// The helper of the kgpu kernel module: bulk ciphers of the Linux kernel, computed outside of it.
@@ -63,6 +64,9 @@ pub enum Command {
     /// Measure inside this process, without a kernel: the ring, the device, other implementations.
     #[command(subcommand)]
     Bench(Box<BenchCommand>),
+    /// Use known keys, or look for them in a device's memory: a test of what is left behind.
+    #[command(subcommand, hide = true)]
+    Residue(Box<ResidueCommand>),
 }
 
 /// Parses the KiB of a tile.
@@ -171,5 +175,6 @@ pub fn run(cli: Cli) -> Result<(), UserError> {
         }
         Command::Bench(args) => bench::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Residue(command) => residue::run(&command),
     }
 }

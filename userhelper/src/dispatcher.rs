@@ -86,7 +86,7 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
             keys: KeyCache::new(layout, &parts.catalogue, parts.backend.schedules()),
             jobs: Vec::with_capacity(index(u64::from(layout.sizes.tiles))),
             outcomes: Vec::with_capacity(index(u64::from(layout.sizes.tiles))),
-            unposted: VecDeque::new(),
+            unposted: VecDeque::with_capacity(index(u64::from(entries))),
             published: 0,
             unsure: false,
             arrived: 0,

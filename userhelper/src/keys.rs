@@ -11,12 +11,12 @@ use kgpu_core::cell::Words;
 use kgpu_core::cpu::{CpuKey, KeyError};
 use kgpu_core::keytable;
 use kgpu_core::num::{index, low32};
-use zerocopy::IntoBytes;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::backend::gpu::{Schedule, Schedules};
 use crate::catalogue::Catalogue;
 use crate::fault::Fault;
+use crate::wipe;
 
 /// An expanded key and its algorithm. Cleared when the last job that uses it is done.
 #[derive(Debug)]
@@ -157,15 +157,17 @@ fn read(
     generation: u32,
     prepare: impl FnOnce(&[u8]) -> Result<Prepared, KeyError>,
 ) -> Result<Prepared, Fault> {
-    let Some(mut entry) = keytable::read(control, layout, slot, generation) else {
+    let mut entry = Zeroizing::new(KeyEntry::empty(0));
+    if !keytable::read_into(control, layout, slot, generation, &mut entry) {
         return Err(Fault::StaleKey {
             slot,
             wanted: generation,
             found: generation_of(control, layout, slot),
         });
-    };
+    }
     let key = check(&entry, algorithm).and_then(|key| prepare(key).map_err(Fault::Key));
-    entry.as_mut_bytes().zeroize();
+    // Expansion builds the key in frames of its own before it is boxed, and works on halves of it.
+    wipe::dead_frames();
     key
 }
 

@@ -1,11 +1,12 @@
 //! The kgpu helper as a library: everything of the `kgpu` program but its `main`.
 //!
 //! * [`region`], [`link`], [`waker`]: the shared memory and the two ends of the ring.
-//! * [`dispatcher`] with [`validate`], [`keys`], [`seats`], [`job`], [`fault`], [`tally`], [`ending`]:
+//! * [`dispatcher`] with [`validate`], [`keys`], `wipe`, [`seats`], [`job`], [`fault`], [`tally`], [`ending`]:
 //!   from submissions to completions.
 //! * [`backend`]: what computes.
 //! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
-//! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`] and tests.
+//! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`],
+//!   [`mod@residue`] and tests.
 //! * [`cli`], [`list`], [`devices`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
 //!
 //! Raw memory is touched in `region` and `backend::gpu`, ioctls are made in `device`; the rest is safe Rust.
@@ -32,6 +33,7 @@ pub mod loopback;
 pub mod panics;
 pub mod privileges;
 pub mod region;
+pub mod residue;
 pub mod rig;
 pub mod seats;
 pub mod serve;
@@ -42,3 +44,4 @@ pub mod tally;
 pub mod validate;
 pub mod verify;
 pub mod waker;
+mod wipe;

@@ -10,6 +10,7 @@
 //! * [`matrix`]: every algorithm against every [`suite`] on one backend, from [`random`] requests and
 //!   vectors to a [`report`]. A backend is a [`runner`]; [`launch`] makes one of whatever computes
 //!   tiles over a pool.
+//! * [`residue`]: looking for known keys and data in memory.
 #![deny(unsafe_code)]
 
 pub mod arena;
@@ -25,6 +26,7 @@ pub mod random;
 pub mod reference;
 pub mod report;
 pub mod request;
+pub mod residue;
 pub mod rng;
 pub mod runner;
 pub mod suite;

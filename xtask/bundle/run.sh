@@ -21,10 +21,11 @@ usage() {
 usage: ./run.sh [OPTION…]
 
 Runs the steps `devices`, `verify` and `bench`, and writes what they said into a folder.
+The step `residue`, to be asked for, looks for what processes leave in a GPU's memory; nobody else may use it then.
 Exits with 0 if every step did what it should, else with 1.
 
   --out DIR          folder for the results [results]
-  --steps LIST       steps to run [devices,verify,bench]
+  --steps LIST       steps to run [devices,verify,bench]; there is `residue` too
   --backend NAME     what computes: auto, cpu, cuda, … [auto]
   --cases N          random requests of each algorithm in `verify` [10000]
   --algorithms LIST  algorithms of `verify` and `bench` [all]
@@ -97,6 +98,68 @@ step() {
 	fi
 }
 
+# residue_scan LABEL: looks through all free memory of the device; what it found counts in `residue_all`.
+residue_scan() {
+	"$kgpu" residue scan --label "$1" || left="$left $1"
+}
+# residue_hold ARG…: a process that computes with known keys and plaintext, until residue_end or residue_kill.
+residue_hold() {
+	rm -f "$out/hold.in" "$out/hold.out"
+	mkfifo "$out/hold.in" || return 1
+	"$kgpu" residue hold --backend "$backend" "$@" <"$out/hold.in" >"$out/hold.out" &
+	holder=$!
+	exec 9>"$out/hold.in"
+	waited=0
+	until grep -q '^HOLDING' "$out/hold.out"; do
+		waited=$((waited + 1))
+		if [ $waited -gt 600 ] || ! kill -0 $holder 2>/dev/null; then
+			echo "RESIDUE the holder did not start"
+			exec 9>&-
+			return 1
+		fi
+		sleep 0.2
+	done
+	cat "$out/hold.out"
+	# In the middle of its work.
+	sleep 1
+}
+residue_end() {
+	exec 9>&-
+	wait $holder || left="$left holder"
+	tail -n 1 "$out/hold.out"
+}
+residue_kill() {
+	kill -KILL $holder
+	wait $holder 2>/dev/null
+	exec 9>&-
+	echo "killed"
+}
+# residue_all: all cases, each followed by a scan from another process. Fails if a secret was found anywhere.
+residue_all() {
+	left=
+	residue_scan before
+	residue_hold || return 1
+	residue_scan beside
+	residue_end
+	residue_scan ended
+	residue_hold || return 1
+	residue_kill
+	residue_scan killed
+	# What the driver does by itself: nobody clears the marker.
+	residue_hold --marker || return 1
+	residue_end
+	residue_scan marker-ended
+	residue_hold --marker || return 1
+	residue_kill
+	residue_scan marker-killed
+	rm -f "$out/hold.in" "$out/hold.out"
+	[ -z "$left" ] || {
+		echo "RESIDUE secrets were found, or a process failed:$left"
+		return 1
+	}
+	echo "RESIDUE nothing secret was found"
+}
+
 set -- # from here on: the arguments that `verify` and `bench` share
 if [ -n "$algorithms" ]; then
 	set -- --algorithms "$algorithms"
@@ -120,8 +183,11 @@ for name in $steps; do
 			--csv "$out/bench.csv" --json "$out/bench.json" --plots "$out/plots" \
 			--store "$out/kgpu-crossover.conf" "$@"
 		;;
+	residue)
+		step residue residue_all
+		;;
 	*)
-		wrong "there is no step $name: the steps are devices, verify, bench"
+		wrong "there is no step $name: the steps are devices, verify, bench, residue"
 		;;
 	esac
 done

@@ -1,5 +1,7 @@
 //! The key table: a key crosses the ring once per slot fill, not per request.
 
+use zerocopy::IntoBytes;
+
 /// Longest key of any algorithm, in bytes (XTS takes twice the cipher's; 32 bytes are spare).
 pub const KEY_BYTES_MAX: usize = 112;
 
@@ -32,6 +34,12 @@ impl core::fmt::Debug for KeyEntry {
             .field("algorithm", &self.algorithm)
             .field("key_len", &self.key_len)
             .finish_non_exhaustive()
+    }
+}
+
+impl zeroize::Zeroize for KeyEntry {
+    fn zeroize(&mut self) {
+        self.as_mut_bytes().zeroize();
     }
 }
 

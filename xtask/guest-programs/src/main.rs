@@ -1,10 +1,12 @@
 //! Test program for the guest's suites: what a helper must not do to the device, done on purpose.
 //!
-//! `errnos` provokes every refusal of the device; `open` tries to open it. Helpers that lie are
-//! `evil-helper`'s.
+//! `errnos` provokes every refusal of the device; `open` tries to open it; `residue` looks for keys
+//! and data in memory. Helpers that lie are `evil-helper`'s.
 #![deny(unsafe_code)]
 
 mod errnos;
+mod pressure;
+mod residue;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,16 @@ enum What {
     Open,
     /// Provoke every refusal of the device, each with its errno and its line of the log
     Errnos,
+    /// Need so much memory, and check what it holds, until a file is there
+    Pressure {
+        /// MiB of memory
+        mib: usize,
+        /// The file
+        enough: std::path::PathBuf,
+    },
+    /// Use known keys, or look for what is left of them in memory
+    #[command(subcommand)]
+    Residue(residue::Residue),
 }
 
 fn main() -> ExitCode {
@@ -38,10 +50,20 @@ fn main() -> ExitCode {
         What::Errnos => match errnos::run() {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("kgpu-guest: {error}");
-                ExitCode::FAILURE
-            }
+            Err(error) => failure(&error),
+        },
+        What::Pressure { mib, enough } => match pressure::run(mib, &enough) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        },
+        What::Residue(what) => match residue::run(what) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
         },
     }
+}
+
+fn failure(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("kgpu-guest: {error}");
+    ExitCode::FAILURE
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use kgpu_core::abi::Layout;
 use kgpu_core::algorithm::Algorithm;
 
 use super::arena::Arena;
@@ -17,6 +18,11 @@ use crate::waker::Waker;
 
 /// Part of the device's free memory that mirrors may take: others use it too.
 const MIRRORS_PART: u64 = 2;
+
+/// Slots of an arena. Old keys stay until the jobs that use them are done: twice the key table.
+pub(super) const fn arena_slots(layout: &Layout) -> u32 {
+    2 * layout.sizes.keys + 64
+}
 
 /// What a device is opened for.
 #[derive(Clone, Debug)]
@@ -63,8 +69,7 @@ impl Live {
             .map(|code| code.schedule_words)
             .max()
             .unwrap_or(0);
-        // Old keys stay until the jobs that use them are done: twice the table.
-        let slots = 2 * site.region.layout().sizes.keys + 64;
+        let slots = arena_slots(site.region.layout());
         let arena = Arena::new(
             &mut *device,
             Arc::clone(&site.schedules),

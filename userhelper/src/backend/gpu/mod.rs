@@ -96,11 +96,12 @@ impl Gpu {
         cpu: Box<dyn Backend>,
         tuning: GpuTuning,
     ) -> Self {
+        let slots = index(u64::from(live::arena_slots(region.layout())));
         let site = Site {
             region,
             algorithms: catalogue.all().to_vec(),
             opener,
-            schedules: Arc::default(),
+            schedules: Arc::new(Schedules::with_room(slots)),
             waker,
             tuning,
         };

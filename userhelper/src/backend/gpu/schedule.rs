@@ -43,6 +43,15 @@ pub struct Schedules {
 }
 
 impl Schedules {
+    /// For as many dropped schedules between two looks of their arena as `room` says, without taking memory.
+    #[must_use]
+    pub fn with_room(room: usize) -> Self {
+        Self {
+            left: Mutex::new(Vec::with_capacity(room)),
+            ..Self::default()
+        }
+    }
+
     /// Expands a key for a device.
     ///
     /// # Errors

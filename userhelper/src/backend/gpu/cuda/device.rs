@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use cust::event::{Event, EventFlags, EventStatus};
-use cust::stream::{Stream, StreamFlags, StreamWaitEventFlags};
+use cust::stream::{Stream, StreamFlags};
 use cust_raw::{
     CU_MEMHOSTREGISTER_DEVICEMAP, CU_MEMHOSTREGISTER_PORTABLE, CUdeviceptr, cuLaunchKernel,
     cuMemAlloc_v2, cuMemAllocHost_v2, cuMemFree_v2, cuMemFreeHost, cuMemGetInfo_v2,
@@ -17,6 +17,7 @@ use kgpu_core::device::{Args, Card, Entry};
 use zeroize::Zeroize;
 
 use super::call::{raw, told};
+use super::link::Link;
 use super::opener::Loaded;
 use crate::backend::gpu::device::{Address, Device, DeviceError, Pinned, Queue, Wait};
 use crate::region::Window;
@@ -29,6 +30,8 @@ use crate::region::Window;
 pub(super) struct Cuda {
     streams: Vec<Stream>,
     marks: Arc<Vec<Event>>,
+    /// By queue: where others wait for it.
+    links: Vec<Link>,
     memory: Vec<(CUdeviceptr, usize)>,
     pinned: Vec<(NonNull<u8>, usize)>,
     pool: Option<Window>,
@@ -45,6 +48,7 @@ impl Cuda {
         Self {
             streams: Vec::new(),
             marks: Arc::new(Vec::new()),
+            links: Vec::new(),
             memory: Vec::new(),
             pinned: Vec::new(),
             pool: None,
@@ -53,16 +57,18 @@ impl Cuda {
     }
 
     fn stream(&self, queue: Queue) -> Result<&Stream, DeviceError> {
-        self.streams.get(queue).ok_or_else(|| {
-            DeviceError::new("finding a queue", format!("there is no queue {queue}"))
-        })
+        of_queue(&self.streams, queue)
     }
 
     fn event(&self, queue: Queue) -> Result<&Event, DeviceError> {
-        self.marks.get(queue).ok_or_else(|| {
-            DeviceError::new("finding a queue", format!("there is no queue {queue}"))
-        })
+        of_queue(&self.marks, queue)
     }
+}
+
+/// What each queue has one of.
+fn of_queue<T>(all: &[T], queue: Queue) -> Result<&T, DeviceError> {
+    all.get(queue)
+        .ok_or_else(|| DeviceError::new("finding a queue", format!("there is no queue {queue}")))
 }
 
 impl Device for Cuda {
@@ -96,6 +102,7 @@ impl Device for Cuda {
             );
             let flags = EventFlags::DISABLE_TIMING | EventFlags::BLOCKING_SYNC;
             marks.push(Event::new(flags).map_err(told("making an event"))?);
+            self.links.push(Link::new()?);
         }
         self.marks = Arc::new(marks);
         Ok(())
@@ -244,14 +251,7 @@ impl Device for Cuda {
     }
 
     fn follow(&self, queue: Queue, other: Queue) -> Result<(), DeviceError> {
-        let event = Event::new(EventFlags::DISABLE_TIMING).map_err(told("making an event"))?;
-        event
-            .record(self.stream(other)?)
-            .map_err(told("recording an event"))?;
-        // Takes the event, which lives on until it was waited for.
-        self.stream(queue)?
-            .wait_event(event, StreamWaitEventFlags::DEFAULT)
-            .map_err(told("waiting for an event"))
+        of_queue(&self.links, other)?.lead(self.stream(queue)?, self.stream(other)?)
     }
 
     fn finish(&self, queue: Queue) -> Result<(), DeviceError> {

@@ -6,9 +6,12 @@
 mod call;
 mod device;
 mod found;
+mod leftovers;
+mod link;
 mod opener;
 
 pub use found::{Absent, Found, devices};
+pub use leftovers::Leftovers;
 pub use opener::CudaOpener;
 
 /// The name on the command line and in logs.

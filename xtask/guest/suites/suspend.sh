@@ -1,0 +1,87 @@
+# Sleep states under load: processes are frozen and thawed, as before suspend and hibernation, while a volume is
+# verified. Requests go to the fallback meanwhile, no deadline is missed, and the helper is there again afterwards.
+. /suite/lib.sh
+. /suite/volumes.sh
+. /suite/chain.sh
+. /suite/sample.sh
+
+DEADLINE_MS=1500
+FROZEN_S=3
+DELAY=/sys/module/suspend/parameters/pm_test_delay
+mkdir -p /mnt/luks
+
+# frozen STATE: as far as freezing processes towards a sleep state, for FROZEN_S, and back.
+frozen() { echo "$1" >/sys/power/state; }
+
+# what the freezes must not change; what they must change is compared with `more`.
+missed() { counted '\.fallback\.deadline\.requests$'; }
+helped() { counter 'xts(twofish).helper.requests'; }
+suspended() { counted '\.fallback\.suspended\.requests$'; }
+
+phase stock
+[ -e /sys/power/pm_test ] || {
+	skip "suspend under load" "this kernel has no /sys/power/pm_test (CONFIG_PM_DEBUG)"
+	exit 0
+}
+echo freezer >/sys/power/pm_test
+echo $FROZEN_S >$DELAY
+disk=$(disk plain 64)
+check "a volume: made" luks_format "$disk" twofish-xts-plain64 512 4096
+check "a volume: opens" luks_open "$disk" vol
+check "a volume: ext4" mkfs.ext4 -q /dev/mapper/vol
+check "a volume: mounts" mount -t ext4 /dev/mapper/vol /mnt/luks
+check "it is verified" fio_verify /mnt/luks/fio 2
+check "processes are frozen and thawed without kgpu" frozen mem
+check "the volume unmounts" umount /mnt/luks
+check "the volume closes" luks_close vol
+
+phase kgpu
+load priority='*=1000' crossover='*=0' deadline_ms=$DEADLINE_MS full_ms=1000
+start_helper
+check "the volume opens with kgpu" luks_open "$disk" vol
+check "the volume mounts" mount -t ext4 /dev/mapper/vol /mnt/luks
+load_start /mnt/luks/fio 4
+grows "the helper computes" '^xts\(twofish\)\.helper\.requests$' 0
+
+sessions=$(counter sessions)
+states="mem mem mem"
+grep -qw disk /sys/power/state && states="$states disk"
+before_all=$(suspended)
+for state in $states; do
+	missed=$(missed) suspended=$(suspended) since=$(cut -d. -f1 /proc/uptime)
+	check "frozen towards $state under load" frozen "$state"
+	same "$state: no deadline is missed" "$missed" "$(missed)"
+	check "$state: the freeze outlasted the deadline" \
+		[ $((($(cut -d. -f1 /proc/uptime) - since) * 1000)) -ge $DEADLINE_MS ]
+	row "frozen towards $state: $(($(suspended) - suspended)) requests went to the fallback"
+	check "$state: the helper is live" state_is live
+	grows "$state: the helper computes again" '^xts\(twofish\)\.helper\.requests$' "$(helped)"
+done
+check "requests went to the fallback because of it" [ "$(suspended)" -gt "$before_all" ]
+same "all in one session" "$sessions" "$(counter sessions)"
+
+note "a helper attaches right before"
+quarantines=$(counter quarantines)
+for after in 0 0.15 0.3 0.6; do
+	stop_helper
+	wait_for_state "no helper" 20
+	missed=$(missed)
+	kgpu serve >>/tmp/helper.log 2>&1 &
+	HELPER=$!
+	sleep $after
+	seen=$(state)
+	check "frozen $after s after a helper was started" frozen mem
+	row "frozen $after s after a helper was started: the state was \`$seen\`"
+	check "after $after s: the helper is live" wait_for_state live 60
+	grows "after $after s: the helper computes" '^xts\(twofish\)\.helper\.requests$' "$(helped)"
+	same "after $after s: no deadline is missed" "$missed" "$(missed)"
+done
+same "no helper was quarantined" "$quarantines" "$(counter quarantines)"
+
+load_stop "fio verified all the time, without an error"
+check "the volume unmounts" umount /mnt/luks
+check "the volume closes" luks_close vol
+same "every accepted request was answered" "$(counted '\.accepted$')" "$(counted '\.completed$')"
+same "no errors" 0 "$(counted '\.errors$')"
+stop_helper
+unload
