@@ -205,7 +205,7 @@ fn every_lie_gets_the_answer_that_it_names() {
                 matches!(met, Err(Broken::Ring(RingError::InvalidTail { .. }))),
                 "{name}: {met:?}"
             ),
-            Answer::Unseen | Answer::KnownAnswer => {
+            Answer::Recheck | Answer::KnownAnswer => {
                 let landed = met.unwrap().unwrap();
                 assert_eq!((landed.status, landed.right), (Status::Ok, false), "{name}");
             }
@@ -265,7 +265,7 @@ fn names_are_stable_unique_and_those_of_the_counters() {
     assert_eq!(labels.len(), Lie::ALL.len());
     for (kind, label) in Reject::LABELS.iter().enumerate() {
         let counter = format!("rejected.{label}");
-        assert_eq!(Answer::Rejected(kind).counter(), Some(counter.as_str()));
+        assert_eq!(Answer::Rejected(kind).counter(), counter);
         assert!(
             Lie::ALL
                 .iter()
@@ -275,7 +275,6 @@ fn names_are_stable_unique_and_those_of_the_counters() {
     }
     for &lie in Lie::ALL {
         assert_eq!(Lie::by_label(lie.label()), Some(lie));
-        assert!(lie.answer().counter().is_some() || lie == Lie::WrongData);
         assert!(lie.about().starts_with("A ") || lie.about().starts_with("No "));
     }
 }

@@ -70,6 +70,17 @@ row() {
 # table: each line of standard input is a row.
 table() { while IFS= read -r _line; do row "$_line"; done; }
 
+# told FILE: hands the checks and notes of a guest program on.
+told() {
+	while read -r _result _text; do
+		case $_result in
+		pass) ok "$_text" ;;
+		fail) fail "${_text%% # *}" "${_text#* # }" ;;
+		note) note "$_text" ;;
+		esac
+	done <"$1"
+}
+
 # phase NAME: marks a part of the kernel log. Warnings in any part that the part `stock` lacks fail the run.
 phase() {
 	echo "kgpu-suite: phase $1" >/dev/kmsg

@@ -30,29 +30,31 @@ pub enum Answer {
     Deadline,
     /// The request's status: the module does the request itself.
     Failed,
-    /// Nothing by itself: only who computes the result again can tell.
-    Unseen,
+    /// Only who computes the result again can tell: a module that rechecks, or the caller.
+    Recheck,
 }
 
 impl Answer {
     /// The module's counter that moves: its name, or for counters kept by algorithm what its name
-    /// ends with. `None` where none does.
+    /// ends with.
     #[must_use]
-    pub fn counter(self) -> Option<&'static str> {
+    pub const fn counter(self) -> &'static str {
         match self {
-            // In the order of `Reject::LABELS`, which the module's names are made of.
-            Self::Rejected(0) => Some("rejected.foreign-session"),
-            Self::Rejected(1) => Some("rejected.unknown-slot"),
-            Self::Rejected(2) => Some("rejected.stale"),
-            Self::Rejected(3) => Some("rejected.written-length"),
-            Self::Rejected(4) => Some("rejected.unknown-status"),
-            Self::Rejected(5) => Some("rejected.reserved"),
-            Self::InvalidHead | Self::InvalidTail => Some("ring-errors"),
-            Self::KnownAnswer => Some("known-answers-failed"),
-            Self::NoKnownAnswer => Some("quarantines"),
-            Self::Deadline => Some("fallback.deadline.requests"),
-            Self::Failed => Some("fallback.failed.requests"),
-            Self::Rejected(_) | Self::Unseen => None,
+            // In the order of `Reject::LABELS`, of which the module makes the names.
+            Self::Rejected(0) => "rejected.foreign-session",
+            Self::Rejected(1) => "rejected.unknown-slot",
+            Self::Rejected(2) => "rejected.stale",
+            Self::Rejected(3) => "rejected.written-length",
+            Self::Rejected(4) => "rejected.unknown-status",
+            Self::Rejected(5) => "rejected.reserved",
+            // Kinds to come: those of an algorithm's requests.
+            Self::Rejected(_) => "rejected",
+            Self::InvalidHead | Self::InvalidTail => "ring-errors",
+            Self::KnownAnswer => "known-answers-failed",
+            Self::NoKnownAnswer => "quarantines",
+            Self::Deadline => "fallback.deadline.requests",
+            Self::Failed => "fallback.failed.requests",
+            Self::Recheck => "rechecks-wrong",
         }
     }
 }
@@ -133,7 +135,7 @@ lies! {
     /// No known answers at all
     NoAnswer = "no-answer", Testing, Answer::NoKnownAnswer;
     /// A result with one wrong byte, in a completion without fault
-    WrongData = "wrong-data", Live, Answer::Unseen;
+    WrongData = "wrong-data", Live, Answer::Recheck;
     /// A request said to have failed, which is no lie
     Failing = "failing", Live, Answer::Failed;
     /// A request taken and never answered
@@ -259,7 +261,7 @@ impl core::fmt::Display for Answer {
             Self::NoKnownAnswer => "no known answer",
             Self::Deadline => "deadline",
             Self::Failed => "failed",
-            Self::Unseen => "unseen",
+            Self::Recheck => "recheck",
         })
     }
 }

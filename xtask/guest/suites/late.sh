@@ -47,7 +47,7 @@ stop_helper
 wait_for_state "no helper"
 
 note "completions and writes that come late on purpose"
-kgpu-guest lie late >/tmp/liar.log 2>&1 &
+evil-helper lie late >/tmp/liar.log 2>&1 &
 liar=$!
 check "it is live" wait_for_state live
 stale=$(counted '^rejected.stale')

@@ -5,7 +5,8 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 
 use kgpu_core::abi::{
-    Attach, IOC_KICK, IOC_START, Layout, MAP_CONTROL, MAP_HELPER, MAP_POOL, SessionState, word,
+    Attach, AttachFlags, IOC_KICK, IOC_START, Layout, MAP_CONTROL, MAP_HELPER, MAP_POOL,
+    SessionState, word,
 };
 use kgpu_core::cell::Words;
 use kgpu_core::peer::{MockHelper, View};
@@ -60,21 +61,20 @@ pub struct Region {
     pub session: u32,
 }
 
-/// The handshake. The ABI has no way yet to take a device over from the helper that has it: its
-/// flag in `Attach::flags` belongs here.
-fn request(takeover: bool) -> Result<Attach, Trouble> {
+/// The handshake.
+fn request(takeover: bool) -> Attach {
+    let mut request = handshake();
     if takeover {
-        let why = "this ABI has no takeover: attach to a free device";
-        return Err(Trouble::Other(why.to_owned()));
+        request.flags |= AttachFlags::TAKEOVER.bits();
     }
-    Ok(handshake())
+    request
 }
 
 impl Region {
     /// Opens the device, attaches, maps and starts; with it the helper that will serve.
     pub fn attach(takeover: bool) -> Result<(Self, MockHelper), Trouble> {
         let device = open().map_err(system("open"))?;
-        let mut answer = request(takeover)?;
+        let mut answer = request(takeover);
         attach(&device, &mut answer).map_err(system("attach"))?;
         let map = |offset, bytes, prot| {
             Mapping::new(&device, offset, bytes, prot, MapFlags::SHARED).map_err(system("mmap"))

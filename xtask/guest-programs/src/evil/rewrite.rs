@@ -12,12 +12,13 @@ use kgpu_core::peer::{Dice, MockHelper, Pool, View};
 
 use kgpu_guest::device::SharedBytes;
 
+use crate::liar;
 use crate::region::{Region, Trouble};
 
 /// Destinations that are overwritten.
 const LAST: usize = 64;
 
-/// Serves and rewrites until the session is over.
+/// Serves and rewrites until the session is over, and stays.
 pub fn run(seed: u64) -> Result<(), Trouble> {
     let (region, mut peer) = Region::attach(false)?;
     let (stop, spans) = (AtomicBool::new(false), Mutex::new(VecDeque::new()));
@@ -31,8 +32,9 @@ pub fn run(seed: u64) -> Result<(), Trouble> {
         stop.store(true, Ordering::Relaxed);
         served
     });
+    served?;
     println!("over: {}", region.state().label());
-    served
+    liar::scribble(&region)
 }
 
 type Spans = Mutex<VecDeque<(u64, u32)>>;

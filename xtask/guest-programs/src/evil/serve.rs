@@ -33,6 +33,8 @@ pub enum Over {
     Retired,
     /// The module quarantined it.
     Quarantined,
+    /// Another helper took over.
+    Replaced,
 }
 
 impl Over {
@@ -42,6 +44,7 @@ impl Over {
             Self::Quit => 0,
             Self::Retired => 3,
             Self::Quarantined => 4,
+            Self::Replaced => 5,
         }
     }
 
@@ -50,6 +53,7 @@ impl Over {
             Self::Quit => "quit",
             Self::Retired => "retired",
             Self::Quarantined => "quarantined",
+            Self::Replaced => "replaced",
         }
     }
 }
@@ -131,11 +135,12 @@ impl Chaos {
                 return Ok(Over::Quarantined);
             }
             let any = self.turn()?;
-            // Nothing new is sent to a retired helper: it has answered all when its hands are empty.
-            if state == SessionState::Retired && !any && self.in_flight()? == 0 {
-                return Ok(match self.quit {
-                    Some(_) => Over::Quit,
-                    None => Over::Retired,
+            // Nothing more is sent to it: it has answered all when its hands are empty.
+            if !state.is_open() && !any && self.in_flight()? == 0 {
+                return Ok(match (self.quit, state) {
+                    (Some(_), _) => Over::Quit,
+                    (None, SessionState::Replaced) => Over::Replaced,
+                    (None, _) => Over::Retired,
                 });
             }
             if any {

@@ -1,6 +1,7 @@
 //! Rechecks: what a helper computed wrongly reaches nobody.
 
 use kgpu_core::abi::{Op, SessionState};
+use kgpu_core::peer::{Dice, Lie};
 
 use super::{World, bytes};
 use crate::counters::{GLOBAL, Reason};
@@ -16,18 +17,10 @@ fn rechecks() -> [u64; 2] {
 /// Has the next request answered with one wrong byte.
 fn answer_wrongly(world: &mut World) {
     assert_eq!(world.helper().take(), 1);
-    let submission = world.helper().taken.pop_front().unwrap();
-    let completion = world.helper().compute(&submission);
-    let session = world.helper().session.clone();
-    let tile: kgpu_core::abi::Tile = session
-        .control
-        .words()
-        .load_entry(session.layout.tile_offset + u64::from(submission.tile_first) * 64)
-        .unwrap();
-    let mut byte = [0];
-    session.pool.read(tile.dst + 300, &mut byte);
-    session.pool.write(tile.dst + 300, &[byte[0] ^ 0x80]);
-    world.helper().post(&completion);
+    let submission = world.helper().peer.taken.pop_front().unwrap();
+    world
+        .helper()
+        .tell(Lie::WrongData, &submission, &mut Dice::new(1));
 }
 
 #[test]
