@@ -10,15 +10,37 @@ use crate::ffi::mock::{self, Request, Transform};
 
 const STEPS: u32 = 400;
 
-/// xorshift64: the schedule is the seed's.
-struct Dice(u64);
+/// What decides: the schedule is its rolls'.
+enum Dice<'a> {
+    /// xorshift64.
+    Seed(u64),
+    /// The bytes, as far as they go; then always 0.
+    Rolls(&'a [u8]),
+}
 
-impl Dice {
+impl Dice<'_> {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
+        match self {
+            Self::Seed(x) => {
+                *x ^= *x << 13;
+                *x ^= *x >> 7;
+                *x ^= *x << 17;
+                *x % sides
+            }
+            Self::Rolls(left) => {
+                // As many bytes as the roll needs: a changed byte changes one decision.
+                let bytes = usize::try_from((71 - (sides - 1).leading_zeros()) / 8).unwrap();
+                let (these, rest) = left.split_at(bytes.min(left.len()));
+                *left = rest;
+                let number = these.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+                number % sides
+            }
+        }
+    }
+
+    /// Whether nothing is left to decide.
+    const fn is_over(&self) -> bool {
+        matches!(self, Self::Rolls([]))
     }
 }
 
@@ -31,16 +53,16 @@ const CIPHERS: [(&str, usize); 5] = [
     ("ecb(twofish)", 32),
 ];
 
-struct Schedule {
+struct Schedule<'a> {
     world: World,
-    dice: Dice,
+    dice: Dice<'a>,
     tfms: Vec<Rc<Transform>>,
     waiting: Vec<Request>,
     answered: u64,
 }
 
-impl Schedule {
-    fn tfm(dice: &mut Dice) -> Rc<Transform> {
+impl Schedule<'_> {
+    fn tfm(dice: &mut Dice<'_>) -> Rc<Transform> {
         let (name, len) = CIPHERS[usize::try_from(dice.roll(CIPHERS.len() as u64)).unwrap()];
         mock::set_owner(1000 + dice.roll(3));
         Transform::new(name, &bytes(len, dice.roll(u64::MAX)))
@@ -240,7 +262,19 @@ impl Schedule {
 /// Requests answered, requests taken over, helpers quarantined.
 fn schedule(seed: u64) -> [u64; 3] {
     eprintln!("seed {seed}");
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let dice = Dice::Seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    run(dice, seed.is_multiple_of(2))
+}
+
+/// A schedule of somebody else's making.
+pub(crate) fn play(rolls: &[u8]) {
+    let mut dice = Dice::Rolls(rolls);
+    let kill = dice.roll(2) == 0;
+    run(dice, kill);
+    mock::forget_jobs();
+}
+
+fn run(mut dice: Dice<'_>, kill: bool) -> [u64; 3] {
     let world = World::new();
     world.set(1, ["*=0", "*=4096"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(7, ["2", "8"][usize::try_from(dice.roll(2)).unwrap()]);
@@ -257,9 +291,12 @@ fn schedule(seed: u64) -> [u64; 3] {
     run.world.attach();
     run.world.start();
     for _ in 0..STEPS {
+        if run.dice.is_over() {
+            break;
+        }
         run.step();
     }
-    run.end(seed.is_multiple_of(2));
+    run.end(kill);
     let [quarantines, taken_over, _] = run.world.bad();
     [run.answered, taken_over, quarantines]
 }
