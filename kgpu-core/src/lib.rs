@@ -9,7 +9,7 @@
 //!
 //! [`runs`], [`slots`] and [`inflight`] are the submitting side's private books: what it must
 //! remember for itself because the other side is not trusted to remember it truthfully.
-#![cfg_attr(not(any(test, loom)), no_std)]
+#![cfg_attr(not(any(test, loom, shuttle)), no_std)]
 #![deny(unsafe_code)]
 
 #[cfg(feature = "cpu")]
