@@ -26,6 +26,8 @@ pub mod inflight;
 pub mod iv;
 pub mod keytable;
 pub mod num;
+#[cfg(any(kani, test, feature = "proof"))]
+pub mod proof;
 pub mod request;
 pub mod ring;
 pub mod runs;
