@@ -5,9 +5,12 @@
 
 mod apt;
 mod bundle;
+mod cargo_tools;
 mod checks;
 mod demo;
+mod fuzz;
 mod images;
+mod kani;
 mod kmod;
 mod packages;
 mod paths;
@@ -55,6 +58,10 @@ enum Task {
     Vm(vm::Options),
     /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
     Test(checks::Options),
+    /// Feed the fuzz targets: their corpus and random changes of it
+    Fuzz(fuzz::Options),
+    /// Run the proofs under Kani, where it is installed
+    Kani,
     /// Serve a stock kernel's dm-crypt and eCryptfs through kgpu and show who computed what
     Demo(demo::Options),
 }
@@ -91,6 +98,8 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Bundle => bundle::run(&paths)?,
         Task::Vm(options) => return vm::command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),
+        Task::Fuzz(options) => return fuzz::command(&paths, &options),
+        Task::Kani => return kani::command(&paths),
         Task::Demo(options) => return demo::run(&paths, &options),
     }
     Ok(ExitCode::SUCCESS)

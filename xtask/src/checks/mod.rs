@@ -77,14 +77,24 @@ const STEPS: &[Step] = &[
         run: gpu::without_cuda,
     },
     Step {
-        name: "loom",
-        what: "all interleavings of the ring's model",
-        run: cargo_tests::loom,
+        name: "models",
+        what: "loom: interleavings of the ring; shuttle: random schedules of whole lives",
+        run: cargo_tests::models,
+    },
+    Step {
+        name: "kani",
+        what: "proofs of index arithmetic and validation",
+        run: crate::kani::step,
     },
     Step {
         name: "miri",
         what: "undefined behaviour in kgpu-core",
         run: cargo_tests::miri,
+    },
+    Step {
+        name: "fuzz",
+        what: "each fuzz target over its corpus and some thousand changes of it",
+        run: crate::fuzz::step,
     },
     Step {
         name: "deny",
