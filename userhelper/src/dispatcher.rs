@@ -22,6 +22,7 @@ use crate::seats::{Seats, completion};
 use crate::tally::Tally;
 use crate::validate::{self, Accepted};
 use crate::waker::Waker;
+use crate::wipe;
 
 /// Most requests of a batch: enough to share the cost of a look at the ring, few enough that what
 /// comes later does not wait long.
@@ -386,11 +387,13 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
         }
     }
 
-    /// Drops prepared keys whose slots have moved on, now and then.
+    /// Drops prepared keys whose slots have moved on, now and then, and clears what of keys is left on the stack.
     fn sweep(&mut self) {
         if self.swept.elapsed() >= SWEEP {
             self.swept = Instant::now();
             self.tally.swept += self.keys.sweep(self.parts.region.control());
+            // Ciphers that ran on this thread kept round keys there.
+            wipe::dead_frames();
         }
     }
 }

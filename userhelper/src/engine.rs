@@ -16,6 +16,7 @@ use crate::link::Link;
 use crate::region::{Lane, Region};
 use crate::tally::Tally;
 use crate::waker::Waker;
+use crate::wipe;
 
 /// Bytes of a tile for devices, when the user names none.
 pub const DEVICE_TILE_BYTES: u32 = 1 << 20;
@@ -154,7 +155,9 @@ pub fn run<L: Link>(
                 poll: tuning.poll,
             });
             serving();
-            dispatcher.run()?
+            let ended = dispatcher.run();
+            wipe::dead_frames();
+            ended?
         }};
     }
     let mut lanes = lanes;

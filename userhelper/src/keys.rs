@@ -1,7 +1,9 @@
 //! Prepared keys by key slot and generation. A key crosses into the helper when its slot's first
 //! tile arrives, is expanded once, and is cleared when the slot moves on.
 //!
-//! Filling a slot allocates the expanded key; nothing else on the request path does.
+//! Filling a slot takes memory, nothing else on the request path does: one block for the prepared key, one for the
+//! expanded key, one for its schedule where there is a device. They are given back when the last job that uses the
+//! key is done.
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-/// Words that are cleared: expanding a key takes less.
+/// Words that are cleared: expanding a key, and computing a tile, take less.
 const WORDS: usize = 4 << 10;
 
 /// Clears the dead frames below the caller's: 32 KiB of stack that functions called before may have used for keys.

@@ -377,3 +377,34 @@ fn the_device_is_drained_at_the_end() {
     let (_, _, mut module) = rig.join().unwrap();
     assert_eq!(reap(&mut module, sent).len(), sent);
 }
+
+/// A schedule is on the device while its key is in use; soon after a rekey neither its slot nor what it was uploaded
+/// through has it any more.
+#[test]
+fn schedules_leave_the_device_with_their_keys() {
+    let (mut rig, faults) = rig(1, POLL, tuning(Path::Copy));
+    let algorithm = named(NAME);
+    let code = algorithm.device.unwrap();
+    let mut words = vec![0; code.schedule_words - kgpu_core::device::HEADER_WORDS];
+    (code.schedule)(&noise(1, 16), &mut words).unwrap();
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    *faults.wanted.lock().unwrap() = bytes[..16].to_vec();
+    let (mut first, mut second) = (key(algorithm, 1), key(algorithm, 2));
+    let once = |rig: &mut Rig, key: &mut Key, id| {
+        let answers = send(rig, key, id, 0..1);
+        assert_eq!(reap_by(&mut rig.module, 1), [(0, Status::Ok, CODE)]);
+        assert!(holds(rig, answers[0].0, &answers[0].1));
+        faults.found.load(Ordering::Acquire)
+    };
+    assert!(once(&mut rig, &mut first, 1) >= 1);
+    let since = Instant::now();
+    // Its upload is known to be done at the next look at the device: then the slot alone has it.
+    while once(&mut rig, &mut first, 1) != 1 {
+        assert!(since.elapsed() < PATIENCE);
+    }
+    rig.module.retire(&first);
+    while once(&mut rig, &mut second, 2) != 0 {
+        assert!(since.elapsed() < PATIENCE);
+    }
+    end(rig);
+}

@@ -16,11 +16,15 @@ use super::{Backend, CPU_CODE, CPU_NAME};
 use crate::job::{Job, Outcome};
 use crate::region::Lane;
 use crate::waker::Waker;
+use crate::wipe;
 
 /// Most jobs of a task.
 const TASK_JOBS: usize = 32;
 /// Task buffers per worker: one at work, and enough waiting to even out the ends.
 const TASKS_PER_WORKER: usize = 6;
+
+/// How often a worker that never sleeps clears the stack that its ciphers used: they keep round keys there.
+const WIPE: Duration = Duration::from_millis(200);
 
 /// Jobs that one worker takes at a time, and what became of them.
 #[derive(Debug)]
@@ -234,6 +238,8 @@ impl Shared {
     /// A worker's life.
     fn work(&self, worker: usize, mut lane: Lane) {
         let mut idle_since = None;
+        // Since when the stack may hold parts of keys.
+        let mut used_since = None;
         while !self.stop.load(Ordering::Relaxed) {
             if let Some(mut task) = self.todo.pop() {
                 task.done
@@ -242,15 +248,23 @@ impl Shared {
                 let _ = self.done.push(task);
                 self.dispatcher.wake();
                 idle_since = None;
+                if used_since.get_or_insert_with(Instant::now).elapsed() >= WIPE {
+                    wipe::dead_frames();
+                    used_since = None;
+                }
                 continue;
             }
             let since = *idle_since.get_or_insert_with(Instant::now);
             if since.elapsed() < self.poll {
                 std::hint::spin_loop();
             } else {
+                if used_since.take().is_some() {
+                    wipe::dead_frames();
+                }
                 self.rest(worker);
             }
         }
+        wipe::dead_frames();
     }
 
     /// Sleeps until the dispatcher hands something out.

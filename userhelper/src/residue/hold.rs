@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kgpu_core::abi::{Layout, RingSizes, Status};
 use kgpu_core::num::index;
+use kgpu_core::runs::GRANULE;
 
 use super::HoldArgs;
 use super::material::{REQUEST, Secret, plaintext, secrets, shape};
@@ -37,18 +38,18 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Starts a helper, and puts the plaintext into its pool.
+    /// Starts a helper, and puts the plaintext of requests of so many bytes into its pool.
     ///
     /// # Errors
     /// Memory or threads could not be had.
-    pub fn start(choice: Choice) -> Result<Self, LoopError> {
+    pub fn start(choice: Choice, request: u32) -> Result<Self, LoopError> {
         let secrets = secrets();
         let count = u32::try_from(secrets.len()).unwrap_or(u32::MAX);
         let sizes = RingSizes {
             entries: 64,
             tiles: 8192,
             keys: 16,
-            pool_bytes: u64::from(2 * count * DEEP) * u64::from(REQUEST),
+            pool_bytes: u64::from(2 * count * DEEP) * u64::from(request.next_multiple_of(GRANULE)),
         };
         let code = choice.code();
         let tuning = Tuning {
@@ -59,17 +60,17 @@ impl Holder {
             .map_err(|error| LoopError::Thread(std::io::Error::other(error.to_string())))?;
         let catalogue = Catalogue::registry();
         let mut rig = Rig::start_on(choice, layout, catalogue, tuning, DEVICE_TILE_BYTES)?;
-        let plain = plaintext(index(u64::from(REQUEST)));
+        let plain = plaintext(index(u64::from(request)));
         let mut work = Vec::new();
         for (id, secret) in (1..).zip(secrets) {
             let mut orders = Vec::new();
             for user in 0..u64::from(DEEP) {
-                let (src, dst) = (rig.module.buffer(REQUEST)?, rig.module.buffer(REQUEST)?);
+                let (src, dst) = (rig.module.buffer(request)?, rig.module.buffer(request)?);
                 let fill = |to: &mut [u8]| to.copy_from_slice(&plain);
-                rig.module.lane().write(src, REQUEST, fill)?;
+                rig.module.lane().write(src, request, fill)?;
                 orders.push(Order {
                     algorithm: secret.algorithm,
-                    shape: shape(),
+                    shape: shape(request),
                     src,
                     dst,
                     user,
@@ -156,7 +157,7 @@ pub fn run(args: &HoldArgs) -> Result<(), UserError> {
             "leave --marker out",
         ));
     }
-    let mut holder = Holder::start(choice).map_err(wrong)?;
+    let mut holder = Holder::start(choice, REQUEST).map_err(wrong)?;
     let ended = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&ended);
     let input = std::thread::Builder::new().name("kgpu-input".into());
@@ -205,7 +206,7 @@ mod tests {
         };
         let opener = Arc::new(HostOpener::default());
         for choice in [Choice::Cpu, Choice::Device { opener, tuning }] {
-            let mut holder = Holder::start(choice).unwrap();
+            let mut holder = Holder::start(choice, 4096).unwrap();
             assert_eq!(holder.requests(), 12);
             assert_eq!(holder.round().unwrap(), 12);
             holder.end().unwrap();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use kgpu_core::abi::{IvStep, Op};
 use kgpu_core::algorithm::Algorithm;
 use kgpu_core::cpu::{Data, KeyError, Work};
+use kgpu_core::device::HEADER_WORDS;
 use kgpu_core::request::Shape;
 use kgpu_verify::residue;
 
@@ -77,12 +78,12 @@ pub fn plaintext(len: usize) -> Vec<u8> {
     noise(100, PATTERN).into_iter().cycle().take(len).collect()
 }
 
-/// What is done with it.
+/// What is done with so many bytes of it.
 #[must_use]
-pub const fn shape() -> Shape {
+pub const fn shape(len: u32) -> Shape {
     Shape {
         op: Op::Encrypt,
-        len: REQUEST,
+        len,
         data_unit_size: UNIT,
         iv: [0; 16],
         iv_step: IvStep::None,
@@ -109,7 +110,7 @@ fn ciphertext(secret: &Secret) -> Result<Vec<u8>, KeyError> {
         iv,
         iv_step,
         ..
-    } = shape();
+    } = shape(UNIT);
     let work = Work {
         op,
         data_unit_size,
@@ -133,7 +134,7 @@ fn schedule(secret: &Secret) -> Result<Option<Vec<u8>>, KeyError> {
     let Some(code) = secret.algorithm.device else {
         return Ok(None);
     };
-    let mut words = vec![0; code.schedule_words];
+    let mut words = vec![0; code.schedule_words.saturating_sub(HEADER_WORDS)];
     (code.schedule)(&secret.key, &mut words)?;
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     // In cells, from the middle on, where no schedule has the key itself.

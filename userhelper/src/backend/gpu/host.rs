@@ -7,8 +7,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kgpu_core::algorithm::Algorithm;
@@ -51,6 +51,10 @@ pub struct Faults {
     pub opened: AtomicU64,
     /// Launches so far.
     pub launches: AtomicU64,
+    /// What each launch looks for first, in all memory of the device and all pinned memory, if anything.
+    pub wanted: Mutex<Vec<u8>>,
+    /// How often the last launch found it.
+    pub found: AtomicU64,
 }
 
 /// Whether a countdown comes to its end.
@@ -124,6 +128,17 @@ impl Memory {
         Self { base, grains }
     }
 
+    /// How often it holds `wanted`, for nobody else's eyes at the same time.
+    fn count(&self, wanted: &[u8]) -> usize {
+        // SAFETY: its own bytes, initialised; a launch is the only one to touch them while it runs, on its thread.
+        let all = unsafe {
+            std::slice::from_raw_parts(self.base.as_ptr().cast::<u8>(), self.grains * 256)
+        };
+        all.windows(wanted.len())
+            .filter(|window| *window == wanted)
+            .count()
+    }
+
     fn has(&self, at: usize, bytes: usize) -> bool {
         let base = self.base.as_ptr().addr();
         at >= base && bytes <= self.grains * 256 && at - base <= self.grains * 256 - bytes
@@ -161,6 +176,20 @@ impl Host {
             return Err(DeviceError::new(what, "the device has failed before"));
         }
         Ok(())
+    }
+
+    /// Looks for what a test wants to know of.
+    fn look(&self) {
+        let wanted = self
+            .faults
+            .wanted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !wanted.is_empty() {
+            let found: usize = self.memory.iter().map(|memory| memory.count(&wanted)).sum();
+            let found = u64::try_from(found).unwrap_or(u64::MAX);
+            self.faults.found.store(found, Ordering::Release);
+        }
     }
 
     /// Checks that memory is the device's or, for the host's side of a copy, the pool's.
@@ -281,6 +310,7 @@ impl Device for Host {
         args: &Args,
     ) -> Result<(), DeviceError> {
         self.check("launching", strikes(&self.faults.launch))?;
+        self.look();
         self.faults.launches.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise. A kernel that panics leaves nothing behind that is used.
         let ran = catch_unwind(AssertUnwindSafe(|| unsafe {

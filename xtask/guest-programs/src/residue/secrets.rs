@@ -19,7 +19,9 @@ const AES_LAST: [u8; PATTERN] = [
     0xc0, 0x78, 0xc0, 0x2c, 0x17, 0x44, 0xdf, 0x96, 0x3b, 0x5e, 0x68, 0x70, 0x4c, 0xe8, 0xc6, 0x7c,
 ];
 /// The whitening words of Twofish with the first 32 bytes of key 0, K0 to K3, little-endian; masked.
-const TWOFISH_WHITENING: [u8; PATTERN] = [0; PATTERN];
+const TWOFISH_WHITENING: [u8; PATTERN] = [
+    0xba, 0x9d, 0xb0, 0x71, 0x9d, 0x93, 0x03, 0x24, 0xa9, 0x03, 0xf9, 0xdd, 0x14, 0xaf, 0xe8, 0x4c,
+];
 
 /// Bytes that look random and are the same each time.
 fn noise(seed: u64) -> impl Iterator<Item = u8> {
@@ -90,15 +92,10 @@ mod tests {
     fn the_twofish_pattern_is_of_the_schedule() {
         let twofish = kgpu_algos::by_name("ecb(twofish)").unwrap();
         let code = twofish.device.unwrap();
-        let mut words = vec![0; code.schedule_words];
+        let mut words = vec![0; code.schedule_words - kgpu_core::device::HEADER_WORDS];
         (code.schedule)(&unmasked(key(0).take(32)), &mut words).unwrap();
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let wanted = unmasked(TWOFISH_WHITENING.into_iter());
-        for at in (0..bytes.len() - 15).step_by(4) {
-            if std::env::var_os("KGPU_SHOW").is_some() && at < 8192 {
-                println!("{at} {:02x?}", masked(&bytes[at..at + 16]));
-            }
-        }
         assert!(bytes.windows(PATTERN).any(|window| window == wanted));
     }
 
@@ -108,7 +105,6 @@ mod tests {
         let key = unmasked(key(0).take(32));
         let words = aes_schedule(&key);
         let last: Vec<u8> = words.iter().skip(56).flatten().copied().collect();
-        println!("{:02x?}", masked(&last));
         assert_eq!(masked(&last), AES_LAST);
         // FIPS 197, appendix A.3.
         let key: Vec<u8> = [
