@@ -23,9 +23,15 @@ pub fn run(seconds: u64, seed: u64) -> Result<(), Trouble> {
             serve(&region, &mut peer)?;
         }
         sessions += 1;
-        flips += session(&region, &mut peer, &mut dice, end)?;
+        // Flipped completions end a session long before a word that cannot be is met by chance.
+        let target = if sessions % 2 == 0 {
+            Target::Entries
+        } else {
+            Target::Words
+        };
+        flips += session(&region, &mut peer, target, &mut dice, end)?;
         println!(
-            "session {} after {flips} flips: {}",
+            "session {}, {target:?}, after {flips} flips: {}",
             region.session,
             region.state().label()
         );
@@ -48,6 +54,7 @@ fn serve(region: &Region, peer: &mut MockHelper) -> Result<(), Trouble> {
 fn session(
     region: &Region,
     peer: &mut MockHelper,
+    target: Target,
     dice: &mut Dice,
     end: Instant,
 ) -> Result<u64, Trouble> {
@@ -58,7 +65,10 @@ fn session(
         let flipper = scope.spawn(|| -> u64 {
             let mut flips = 0;
             while !stop.load(Ordering::Relaxed) {
-                flip(helper, control, layout, dice);
+                match target {
+                    Target::Entries => flip_entry(helper, layout, dice),
+                    Target::Words => flip_word(helper, control, layout, dice),
+                }
                 flips += 1;
             }
             flips
@@ -74,12 +84,17 @@ fn session(
     })
 }
 
-/// One change: of a completion's entry, nearly always, or of a ring word, which mostly is put right
-/// again at once.
-fn flip(helper: Words<'_>, control: Words<'_>, layout: &Layout, dice: &mut Dice) {
-    if dice.roll(256) > 0 {
-        return flip_entry(helper, layout, dice);
-    }
+/// What a session's second thread flips.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// Completions in the ring.
+    Entries,
+    /// Ring words.
+    Words,
+}
+
+/// A ring word that is wrong for a moment, of any length: the first thread puts it right too.
+fn flip_word(helper: Words<'_>, control: Words<'_>, layout: &Layout, dice: &mut Dice) {
     let at = [word::SQ_HEAD, word::CQ_TAIL][usize::from(dice.roll(2) == 0)];
     let right = helper.load(at);
     let ring = u64::from(layout.sizes.entries);
@@ -93,8 +108,13 @@ fn flip(helper: Words<'_>, control: Words<'_>, layout: &Layout, dice: &mut Dice)
         _ => right.wrapping_add(dice.roll(3)),
     };
     helper.store(at, wrong);
-    std::hint::spin_loop();
-    helper.store(at, right);
+    for _ in 0..dice.roll(4096) {
+        std::hint::spin_loop();
+    }
+    // Not over what the first thread wrote meanwhile.
+    if helper.load(at) == wrong {
+        helper.store(at, right);
+    }
 }
 
 /// A bit of an entry. Not of the slot's number, nor of the low half of its generation: a
