@@ -1,4 +1,4 @@
-//! Debian's stock kernels, unpacked into the cache folder and never installed.
+//! The kernels that guests run: Debian's stock ones, unpacked into the cache folder and never installed, and our own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,14 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::apt::View;
+use crate::kernel;
 use crate::paths::Paths;
 use crate::shell;
 
 /// Changes when the layout of an unpacked kernel does, so that an old cache is not misread.
 const LAYOUT: u32 = 1;
 
-/// A kernel series that Debian 12 ships.
+/// A kernel that guests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Series {
     /// Debian 12's own kernel.
@@ -23,9 +24,11 @@ pub enum Series {
     /// The newer kernel that Debian 12 offers beside it.
     #[value(name = "6.12")]
     V6_12,
+    /// The newer kernel with KASAN and its like, built here: see `cargo xtask kernel`.
+    Sanitizer,
 }
 
-/// One kernel series or all.
+/// One kernel or all stock ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum KernelChoice {
     /// Debian 12's own kernel.
@@ -34,16 +37,19 @@ pub enum KernelChoice {
     /// The newer kernel that Debian 12 offers beside it.
     #[value(name = "6.12")]
     V6_12,
-    /// Both.
+    /// The one with KASAN and its like, built here.
+    Sanitizer,
+    /// Both stock ones.
     All,
 }
 
 impl Series {
-    /// The series as Debian writes it.
+    /// The series as Debian writes it, or our kernel's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::V6_1 => "6.1",
             Self::V6_12 => "6.12",
+            Self::Sanitizer => "sanitizer",
         }
     }
 }
@@ -69,7 +75,16 @@ impl Image {
             .join(format!("usr/src/linux-headers-{}", self.version))
     }
 
-    fn open(dir: &Path) -> Option<Self> {
+    /// Whether it watches memory with KASAN, so that our modules are to be instrumented for it.
+    pub fn has_kasan(&self) -> Result<bool> {
+        let config = self.kdir().join(".config");
+        let text = fs::read_to_string(&config)
+            .with_context(|| format!("cannot read {}", config.display()))?;
+        Ok(text.lines().any(|line| line == "CONFIG_KASAN=y"))
+    }
+
+    /// Opens a complete folder; none if there is no such.
+    pub fn open(dir: &Path) -> Option<Self> {
         let version = fs::read_to_string(dir.join("version"))
             .ok()?
             .trim()
@@ -82,7 +97,12 @@ impl Image {
 }
 
 /// Returns the kernel from the cache, downloading it first where it is missing or a refresh is asked for.
+///
+/// Our own is built instead, and again only when its configuration changed.
 pub fn ensure(paths: &Paths, series: Series, refresh: bool, own_state: bool) -> Result<Image> {
+    if series == Series::Sanitizer {
+        return kernel::ensure(paths);
+    }
     let dir = paths
         .cache
         .join(format!("kernel-{}-v{LAYOUT}", series.name()));
@@ -112,7 +132,8 @@ pub fn ensure(paths: &Paths, series: Series, refresh: bool, own_state: bool) -> 
     Image::open(&dir).context("the unpacked kernel cannot be read back")
 }
 
-fn remove(dir: &Path) -> Result<()> {
+/// Removes a folder, if it is there.
+pub fn remove(dir: &Path) -> Result<()> {
     if dir.exists() {
         fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }

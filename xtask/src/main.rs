@@ -11,6 +11,7 @@ mod demo;
 mod fuzz;
 mod images;
 mod kani;
+mod kernel;
 mod kmod;
 mod packages;
 mod paths;
@@ -54,7 +55,9 @@ enum Task {
     Ptx,
     /// Write a folder that verifies and benchmarks kgpu on a host with a GPU's driver and no Rust
     Bundle,
-    /// Boot a stock kernel under QEMU software emulation and run one guest suite
+    /// Build a kernel that checks itself, from the distribution's source, into the cache folder
+    Kernel(kernel::Options),
+    /// Boot a kernel under QEMU software emulation and run one guest suite
     Vm(vm::Options),
     /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
     Test(checks::Options),
@@ -96,6 +99,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             );
         }
         Task::Bundle => bundle::run(&paths)?,
+        Task::Kernel(options) => kernel::run(&paths, &options)?,
         Task::Vm(options) => return vm::command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),
         Task::Fuzz(options) => return fuzz::command(&paths, &options),
@@ -111,6 +115,7 @@ impl KernelChoice {
         match self {
             Self::V6_1 => vec![Series::V6_1],
             Self::V6_12 => vec![Series::V6_12],
+            Self::Sanitizer => vec![Series::Sanitizer],
             Self::All => vec![Series::V6_1, Series::V6_12],
         }
     }

@@ -42,18 +42,26 @@ const PACKAGES: &[(&str, &str)] = &[
     ("util-linux", "guest: setpriv"),
 ];
 
-/// Names of the needed packages that are not installed.
-pub fn missing() -> Result<Vec<&'static str>> {
+/// What compiling a kernel needs beside [`PACKAGES`]; installed only by the command that does.
+const FOR_KERNEL: &[(&str, &str)] = &[
+    ("bc", "kernel build: clock constants"),
+    ("bison", "kernel build: configuration"),
+    ("flex", "kernel build: configuration"),
+    ("libelf-dev", "kernel build: objtool"),
+];
+
+/// Names of `packages` that are not installed.
+fn missing(packages: &[(&'static str, &str)]) -> Result<Vec<&'static str>> {
     // dpkg-query exits with 1 when a package is unknown but still lists the others.
     let mut query = Command::new("dpkg-query");
     query
         .args(["-W", "-f", "${Package} ${db:Status-Status}\n"])
-        .args(PACKAGES.iter().map(|(name, _)| name));
+        .args(packages.iter().map(|(name, _)| name));
     let Ok(answer) = query.output() else {
         bail!("dpkg-query is missing: kgpu's set-up needs a Debian 12 machine (amd64)");
     };
     let text = String::from_utf8_lossy(&answer.stdout);
-    Ok(PACKAGES
+    Ok(packages
         .iter()
         .map(|(name, _)| *name)
         .filter(|name| !text.lines().any(|l| l == format!("{name} installed")))
@@ -62,7 +70,17 @@ pub fn missing() -> Result<Vec<&'static str>> {
 
 /// Installs what is missing; nothing to do is the usual case and instant.
 pub fn ensure() -> Result<()> {
-    let missing = missing()?;
+    install(PACKAGES)
+}
+
+/// Installs what compiling a kernel needs, too.
+pub fn ensure_for_kernel() -> Result<()> {
+    ensure()?;
+    install(FOR_KERNEL)
+}
+
+fn install(packages: &[(&'static str, &str)]) -> Result<()> {
+    let missing = missing(packages)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -71,7 +89,7 @@ pub fn ensure() -> Result<()> {
         println!("note: this is not Debian 12, for which kgpu's set-up is made");
     }
     println!("missing packages:");
-    for (name, why) in PACKAGES.iter().filter(|(name, _)| missing.contains(name)) {
+    for (name, why) in packages.iter().filter(|(name, _)| missing.contains(name)) {
         println!("  {name:18} {why}");
     }
     if !is_root()? {

@@ -18,8 +18,9 @@ pub struct Paths {
 }
 
 const CACHE_README: &str = "\
-Downloads of kgpu's `cargo xtask`: unpacked kernel images (kernel-*), cargo tools (tools) and a
-private apt state (apt), used only where this machine's own package lists lack a kernel.
+Downloads of kgpu's `cargo xtask`: kernel images (kernel-*: unpacked, and kernel-sanitizer-*: built
+here), cargo tools (tools) and a private apt state (apt), used only where this machine's own package
+lists lack a kernel.
 Safe to delete: what is missing is made again. KGPU_CACHE moves this folder.
 ";
 

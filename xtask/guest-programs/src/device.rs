@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -362,4 +362,49 @@ impl Drop for Mapping {
         // SAFETY: this value's own mapping, which nothing borrows any more.
         let _gone = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
     }
+}
+
+/// Makes a transform of a cipher's driver and sets a key, through AF_ALG.
+///
+/// # Errors
+/// What the system call that failed said.
+pub fn cipher(driver: &str, key_bytes: usize) -> Result<(), Errno> {
+    // SAFETY: numbers only.
+    let socket =
+        unsafe { libc::socket(libc::AF_ALG, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0) };
+    told(socket)?;
+    // SAFETY: a descriptor of ours that nothing else closes.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    let mut address = [0_u8; 88];
+    address[..2].copy_from_slice(&38_u16.to_le_bytes());
+    address[2..10].copy_from_slice(b"skcipher");
+    if let Some(place) = address.get_mut(24..24 + driver.len().min(63)) {
+        place.copy_from_slice(&driver.as_bytes()[..place.len()]);
+    }
+    // SAFETY: a `sockaddr_alg` has 88 bytes: family, type, two masks, name.
+    told(unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr().cast(), 88) })?;
+    let key: Vec<u8> = (0..=u8::MAX).cycle().take(key_bytes).collect();
+    let bytes = libc::socklen_t::try_from(key.len()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: the key and its length.
+    told(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_ALG,
+            libc::ALG_SET_KEY,
+            key.as_ptr().cast(),
+            bytes,
+        )
+    })?;
+    // SAFETY: no address is asked for.
+    let operation = unsafe {
+        libc::accept(
+            socket.as_raw_fd(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    told(operation)?;
+    // SAFETY: a descriptor of ours that nothing else closes.
+    drop(unsafe { OwnedFd::from_raw_fd(operation) });
+    Ok(())
 }

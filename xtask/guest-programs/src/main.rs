@@ -1,10 +1,13 @@
 //! Test program for the guest's suites: what a helper must not do to the device, done on purpose.
 //!
 //! `errnos` provokes every refusal of the device; `open` tries to open it; `residue` looks for keys
-//! and data in memory. Helpers that lie are `evil-helper`'s.
+//! and data in memory; `fuzz` calls the device at random; `nth` lets every single allocation of a call
+//! fail. Helpers that lie are `evil-helper`'s.
 #![deny(unsafe_code)]
 
 mod errnos;
+mod fuzz;
+mod nth;
 mod pressure;
 mod residue;
 
@@ -26,6 +29,10 @@ enum What {
     Open,
     /// Provoke every refusal of the device, each with its errno and its line of the log
     Errnos,
+    /// Call the device in every way that it does not expect, from several processes and threads
+    Fuzz(fuzz::Options),
+    /// Fail every single allocation of a call in turn
+    Nth(nth::Options),
     /// Need so much memory, and check what it holds, until a file is there
     Pressure {
         /// MiB of memory
@@ -48,6 +55,16 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         What::Errnos => match errnos::run() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => failure(&error),
+        },
+        What::Fuzz(options) => match fuzz::run(&options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => failure(&error),
+        },
+        What::Nth(options) => match nth::run(&options) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failure(&error),

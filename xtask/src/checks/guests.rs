@@ -15,6 +15,10 @@ const KERNELS: &[Series] = &[Series::V6_1, Series::V6_12];
 /// Suites that the step `vm` leaves to others, with where they run; it runs every other one.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("demo", "`cargo xtask demo`"),
+    (
+        "faultinject",
+        "the step sanitizer: stock kernels inject no faults",
+    ),
     ("mitigations", "the step of that name"),
     ("smoke", "the step mitigations"),
 ];
@@ -58,7 +62,7 @@ pub fn mitigations(paths: &Paths, tally: &mut Tally) -> Result<()> {
 }
 
 /// Builds for one kernel and boots it once per suite; a run that cannot start does not stop the others.
-fn boots(
+pub fn boots(
     paths: &Paths,
     series: Series,
     suites: &[String],

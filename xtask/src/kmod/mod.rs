@@ -22,6 +22,14 @@ const RUSTFLAGS: &str = concat!(
     "--cfg aes_backend=\"soft\"",
 );
 
+/// Further flags for a kernel with KASAN: every access through a function of the kernel's that checks it, but for
+/// the stack and the globals, whose checks need what our object has not; frame pointers, as that kernel unwinds by them.
+const KASAN_RUSTFLAGS: &str = concat!(
+    " -Zsanitizer=kernel-address -Zsanitizer-recover=kernel-address -Cforce-frame-pointers=yes ",
+    "-Cllvm-args=-asan-mapping-offset=0xdffffc0000000000 -Cllvm-args=-asan-instrumentation-with-call-threshold=0 ",
+    "-Cllvm-args=-asan-stack=0 -Cllvm-args=-asan-globals=0 -Cllvm-args=-asan-kernel-mem-intrinsic-prefix=1",
+);
+
 /// Debian's compiler: one version for everybody, with its library source installed beside it.
 const RUSTC: &str = "/usr/bin/rustc";
 
@@ -56,21 +64,33 @@ impl Modules {
 pub fn build(paths: &Paths, image: &Image) -> Result<Modules> {
     let work = paths.target.join("kmod");
     let _lock = Paths::lock(&work)?;
-    let rust = shell::timed("kernel module: Rust core", || rust_object(paths, &work))?;
+    let rust = if image.has_kasan()? {
+        let work = work.join("kasan");
+        let flags = format!("{RUSTFLAGS}{KASAN_RUSTFLAGS}");
+        shell::timed("kernel module: Rust core, with KASAN", || {
+            rust_object(paths, &work, &flags, object::KASAN)
+        })?
+    } else {
+        shell::timed("kernel module: Rust core", || {
+            rust_object(paths, &work, RUSTFLAGS, &[])
+        })?
+    };
     shell::timed(
         &format!("kernel module: Kbuild for {}", image.version),
         || kbuild::run(&paths.root.join("kmod"), &work, &rust, image),
     )
 }
 
-/// Compiles `kgpu-kmod` and returns its one object, checked.
-fn rust_object(paths: &Paths, work: &Path) -> Result<PathBuf> {
+/// Compiles `kgpu-kmod` in `work` and returns its one object, checked; it may call functions with the `further`
+/// prefixes as well.
+fn rust_object(paths: &Paths, work: &Path, flags: &str, further: &[&str]) -> Result<PathBuf> {
+    fs::create_dir_all(work)?;
     let target = paths.root.join("kmod/rust/x86_64-kmod.json");
     shell::quiet(
         shell::cargo(&paths.root)
             .env("RUSTC", RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", RUSTFLAGS)
+            .env("RUSTFLAGS", flags)
             .env("CARGO_TARGET_DIR", work)
             // Set by the cargo that runs us for another toolchain's libraries.
             .env_remove("LD_LIBRARY_PATH")
@@ -95,7 +115,7 @@ fn rust_object(paths: &Paths, work: &Path) -> Result<PathBuf> {
     let object = object::extract(&archive, "kgpu_kmod-")?;
     let out = work.join("rust_obj.bin");
     write_if_changed(&out, object)?;
-    object::check(object)
+    object::check(object, further)
         .with_context(|| format!("{} must not go into a kernel", out.display()))?;
     let listing = shell::output(
         Command::new("objdump")

@@ -13,6 +13,9 @@ const ALLOWED_SYMBOLS: &[&str] = &["memcpy", "memmove", "memset", "bcmp", "__x86
 /// Prefixes of further allowed names.
 const ALLOWED_PREFIXES: &[&str] = &["kgpu_glue_", "__x86_indirect_thunk_"];
 
+/// Prefixes of what instrumented code calls in a kernel with KASAN.
+pub const KASAN: &[&str] = &["__asan_"];
+
 /// Relocation types that both kernels' loaders apply to code built for the kernel's address range.
 const ALLOWED_RELOCATIONS: &[(u32, &str)] = &[
     (elf::R_X86_64_64, "64"),
@@ -42,8 +45,9 @@ pub fn extract<'data>(archive: &'data [u8], prefix: &str) -> Result<&'data [u8]>
     }
 }
 
-/// Fails with every symbol and relocation that a stock kernel would not resolve, and where each is used.
-pub fn check(bytes: &[u8]) -> Result<()> {
+/// Fails with every symbol and relocation that the kernel would not resolve, and where each is used; allowed are
+/// names with the `further` prefixes too.
+pub fn check(bytes: &[u8], further: &[&str]) -> Result<()> {
     let file = object::File::parse(bytes).context("not an ELF object")?;
     let mut faults = Vec::new();
     for section in file.sections() {
@@ -57,7 +61,7 @@ pub fn check(bytes: &[u8]) -> Result<()> {
             };
             let name = to.as_ref().map_or(Ok("?"), |symbol| symbol.name())?;
             let user = containing(&file, section.index(), offset).unwrap_or(section.name()?);
-            if to.as_ref().is_some_and(|s| s.is_undefined()) && !is_allowed(name) {
+            if to.as_ref().is_some_and(|s| s.is_undefined()) && !is_allowed(name, further) {
                 faults.push(format!("undefined symbol {name}, used by {user}"));
             }
             if ALLOWED_RELOCATIONS
@@ -92,8 +96,9 @@ fn containing<'a>(file: &object::File<'a>, section: SectionIndex, offset: u64) -
     file.symbols().find(holds).and_then(|s| s.name().ok())
 }
 
-fn is_allowed(name: &str) -> bool {
-    ALLOWED_SYMBOLS.contains(&name) || ALLOWED_PREFIXES.iter().any(|p| name.starts_with(p))
+fn is_allowed(name: &str, further: &[&str]) -> bool {
+    let mut prefixes = ALLOWED_PREFIXES.iter().chain(further);
+    ALLOWED_SYMBOLS.contains(&name) || prefixes.any(|p| name.starts_with(p))
 }
 
 /// Fails when a disassembly uses vector or floating-point registers: the kernel does not save them for us.
@@ -125,11 +130,12 @@ mod tests {
             "__x86_indirect_thunk_rax",
             "__x86_return_thunk",
         ] {
-            assert!(is_allowed(name), "{name}");
+            assert!(is_allowed(name, &[]), "{name}");
         }
-        for name in ["__udivti3", "kmalloc", "memcmp"] {
-            assert!(!is_allowed(name), "{name}");
+        for name in ["__udivti3", "kmalloc", "memcmp", "__asan_load8_noabort"] {
+            assert!(!is_allowed(name, &[]), "{name}");
         }
+        assert!(is_allowed("__asan_load8_noabort", KASAN));
     }
 
     #[test]

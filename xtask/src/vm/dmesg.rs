@@ -17,6 +17,13 @@ const FAULTS: &[&str] = &[
     "blocked for more than",
     "scheduling while atomic",
     "refcount_t",
+    "KASAN",
+    "UBSAN",
+    "ODEBUG",
+    "DEBUG_LOCKS_WARN",
+    "suspicious RCU usage",
+    "unreferenced object",
+    "new suspected memory leaks",
 ];
 
 /// Marks that the guest's scripts write to the log to tell its parts from each other.
@@ -171,6 +178,26 @@ mod tests {
             "<6>[1.1] BUG: sleeping function called",
         ]);
         assert_eq!(problems(&lines, &[]), ["BUG: sleeping function called"]);
+    }
+
+    #[test]
+    fn what_the_sanitizers_say_fails() {
+        let said = [
+            "BUG: KASAN: slab-out-of-bounds in kgpu_glue_x+0x1/0x2 [kgpu]",
+            "UBSAN: shift-out-of-bounds in a.c:1:2",
+            "ODEBUG: free active (active state 0) object",
+            "DEBUG_LOCKS_WARN_ON(1)",
+            "a.c:1 suspicious RCU usage!",
+            "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+        ];
+        for text in said {
+            let lines = [
+                format!("<6>[0.1] {text}"),
+                "<14>[1.0] kgpu-suite: phase kgpu".to_owned(),
+                format!("<6>[1.1] {text}"),
+            ];
+            assert_eq!(problems(&lines, &[]), [text]);
+        }
     }
 
     #[test]

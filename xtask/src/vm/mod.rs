@@ -1,4 +1,4 @@
-//! `cargo xtask vm`: a stock kernel under QEMU software emulation that runs one guest suite.
+//! `cargo xtask vm`: a kernel under QEMU software emulation that runs one guest suite.
 
 mod contents;
 mod cpio;
@@ -27,7 +27,7 @@ pub use report::Report;
 /// Options of `vm`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Which stock kernel to boot
+    /// Which kernel to boot
     #[arg(long, value_enum, default_value_t = Series::V6_12)]
     kernel: Series,
     /// Guest suite: a script in xtask/guest/suites, without `.sh`

@@ -1,0 +1,130 @@
+# Allocations that fail. On the request path the module makes none: with every one of its allocations failing, a volume
+# that the helper serves sees no error, and not one was made. While it loads, a helper attaches or a cipher gets its
+# key, each single allocation fails once (guest_stride= apart): every failure is clean, and the next try works.
+. /suite/lib.sh
+. /suite/volumes.sh
+. /suite/sample.sh
+
+STRIDE=$(cmdline guest_stride || echo 1)
+LEAKS=/sys/kernel/debug/kmemleak
+FAULTS="/sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc"
+MANY=1000000000
+KEY=$(head -c 64 /dev/urandom | hexdump -v -e '1/1 "%02x"')
+
+# set NAME VALUE: an attribute of both kinds of allocation.
+set_fault() { for _fault in $FAULTS; do [ ! -e "$_fault/$1" ] || echo "$2" >"$_fault/$1"; done; }
+# injected: how many allocations were made to fail since `times` was set.
+injected() {
+	_sum=0
+	for _fault in $FAULTS; do _sum=$((_sum + MANY - $(cat "$_fault/times"))); done
+	echo $_sum
+}
+# text: the addresses between which the module's code lies.
+text() {
+	grep ' [tT] .*\[kgpu\]' /proc/kallsyms | cut -d' ' -f1 | sort | sed -n '1p;$p'
+}
+# inject PERCENT: so many of the allocations with the module's code among their callers fail from now on.
+inject() {
+	set_fault times $MANY
+	set_fault probability "$1"
+}
+crypt() {
+	dmsetup create vol --table "0 32768 crypt capi:xts-twofish-kgpu-plain64 $KEY 0 /dev/ram0 0 1 sector_size:4096" &&
+		dmsetup mknodes
+}
+told() {
+	while read -r _result _text; do
+		case $_result in
+		pass) ok "$_text" ;;
+		fail) fail "${_text%% # *}" "${_text#* # }" ;;
+		esac
+	done <"$1"
+}
+nth() {
+	kgpu-guest nth "$@" --stride "$STRIDE" >/tmp/nth.out 2>&1
+	cat /tmp/nth.out
+	check "nth $1 ran" grep -q '^pass\|^fail' /tmp/nth.out
+	told /tmp/nth.out
+}
+
+phase stock
+modprobe dm_crypt
+modprobe algif_skcipher
+modprobe brd rd_nr=1 rd_size=16384
+# Every page of it is there before anything fails.
+dd if=/dev/zero of=/dev/ram0 bs=64k 2>/dev/null
+
+phase kgpu
+if [ ! -e /sys/kernel/debug/failslab ]; then
+	skip "failing allocations" "this kernel has no fault injection: run it on the sanitizer kernel"
+else
+	set_fault probability 0
+	set_fault verbose 0
+	set_fault interval 1
+	set_fault ignore-gfp-wait N
+	set_fault ignore-gfp-highmem N
+	set_fault min-order 0
+	set_fault stacktrace-depth 32
+	load crossover='*=0' deadline_ms=600000 full_ms=600000 pool_mib=4
+	set -- $(text)
+	note "the module's code: $1 to $2"
+	check "its addresses are known" [ "$1" != "$2" ]
+	set_fault require-start "0x$1"
+	set_fault require-end "0x$2"
+
+	note "the filter finds the module's allocations"
+	expect_log "Error allocating crypto tfm"
+	expect_log "error adding target to table"
+	inject 100
+	check_fails "a device over kgpu can't be made" crypt
+	found=$(injected)
+	inject 0
+	check "by $found allocations of the module's" [ "$found" -gt 0 ]
+
+	note "no allocation on the request path"
+	start_helper --backend cpu
+	check "a device over kgpu is made" crypt
+	before=$(counted '[.]helper[.]requests')
+	inject 100
+	check "fio verifies while every allocation of the module's would fail" fio_verify /dev/mapper/vol 8
+	made=$(injected)
+	inject 0
+	same "the module made no allocation" 0 "$made"
+	check "the helper computed what fio wrote and read" more_than $((before + 500)) '[.]helper[.]requests'
+	same "nothing went elsewhere" 0 "$(counted 'fallback[.](no-helper|full|share|no-slot|stalled|deadline|failed)[.]requests')"
+	check "the volume closes" dmsetup remove vol
+	stop_helper
+	wait_for_state "no helper"
+	same "no request failed" 0 "$(counted '[.]errors')"
+
+	note "each allocation of a session fails once"
+	set_fault require-start 0
+	set_fault require-end 0xffffffffffffffff
+	nth session
+	wait_for_state "no helper"
+	start_helper --backend cpu
+	sample "a helper serves after that" requests=200 seed=61
+	stop_helper
+	wait_for_state "no helper"
+	note "each allocation of a transform fails once"
+	for name in xts-twofish-kgpu cbc-aes-kgpu; do
+		case $name in xts*) bytes=64 ;; *) bytes=32 ;; esac
+		nth cipher --name $name --key $bytes
+	done
+	unload
+	note "each allocation of the module's start fails once"
+	nth load --name "$(modinfo -n kgpu)"
+	load crossover='*=0'
+	start_helper --backend cpu
+	sample "the module and a helper serve after that" requests=200 seed=62
+	stop_helper
+	wait_for_state "no helper"
+	unload
+	if [ -e $LEAKS ]; then
+		echo scan >$LEAKS
+		sleep 6
+		echo scan >$LEAKS
+		cat $LEAKS
+		same "no failure leaked anything of the module's" "" "$(grep -o 'kgpu_[a-z_]*' $LEAKS | sort -u)"
+	fi
+fi
