@@ -182,7 +182,7 @@ fn none_for_requests(
         })
         .collect();
     // Keys are filled, threads have slept and woken.
-    let warm = least / 10;
+    let warm = least / 4;
     requests(&mut rig, &mut work, warm, &pause);
     let mut sent = 0;
     let found = counted(|| sent = requests(&mut rig, &mut work, least, &pause));
@@ -206,8 +206,8 @@ fn blocks_for_slot_fills(name: &str, choice: Choice, workers: usize, blocks: u64
             }
         };
         fill(11);
-        let found = counted(|| fill(220));
-        let expected = (220 * blocks, 220 * blocks);
+        let found = counted(|| fill(44));
+        let expected = (44 * blocks, 44 * blocks);
         assert_eq!(found, expected, "{name}: {}", algorithm.name);
         for key in &keys {
             rig.module.retire(key);
@@ -222,8 +222,8 @@ fn memory_is_taken_at_the_start_and_at_slot_fills_only() {
     // The allocator counts: or zeroes would mean nothing.
     assert_eq!(counted(|| drop(std::hint::black_box(Box::new(1)))), (1, 1));
 
-    none_for_requests("inline", Choice::Cpu, 1, 5000, |_| {});
-    none_for_requests("threads", Choice::Cpu, 3, 5000, |_| {});
+    none_for_requests("inline", Choice::Cpu, 1, 3000, |_| {});
+    none_for_requests("threads", Choice::Cpu, 3, 3000, |_| {});
     // A pause: dispatcher, workers and the module's side fall asleep and are woken.
     let nap = |begin: bool| {
         if begin {
@@ -232,7 +232,7 @@ fn memory_is_taken_at_the_start_and_at_slot_fills_only() {
     };
     none_for_requests("threads, asleep", Choice::Cpu, 3, 1000, nap);
     let (choice, _) = device();
-    none_for_requests("device", choice, 1, 1000, |_| {});
+    none_for_requests("device", choice, 1, 600, |_| {});
     // The device holds its batches back, so that the dispatcher sleeps and the waiter waits in its place.
     let (choice, faults) = device();
     let ends = Arc::new(AtomicBool::new(false));
@@ -244,7 +244,7 @@ fn memory_is_taken_at_the_start_and_at_slot_fills_only() {
         }
         held.held.store(false, Ordering::Release);
     });
-    none_for_requests("device, waited for", choice, 2, 1000, |_| {});
+    none_for_requests("device, waited for", choice, 2, 200, |_| {});
     ends.store(true, Ordering::Relaxed);
     blinker.join().unwrap();
 

@@ -5,13 +5,22 @@
 . /suite/chain.sh
 . /suite/sample.sh
 
-DEADLINE_MS=1500
-FROZEN_S=3
+DEADLINE_MS=3000
+FROZEN_S=4
 DELAY=/sys/module/suspend/parameters/pm_test_delay
 mkdir -p /mnt/luks
 
-# frozen STATE: as far as freezing processes towards a sleep state, for FROZEN_S, and back.
-frozen() { echo "$1" >/sys/power/state; }
+# frozen STATE: as far as freezing processes towards a sleep state, for FROZEN_S, and back. An interrupt that wakes the
+# machine ends it early: then again.
+frozen() {
+	for _try in 1 2 3 4 5; do
+		_since=$(cut -d. -f1 /proc/uptime)
+		echo "$1" >/sys/power/state || return
+		[ $((($(cut -d. -f1 /proc/uptime) - _since) * 1000)) -lt $DEADLINE_MS ] || return 0
+		echo "woken early, by interrupt $(cat /sys/power/pm_wakeup_irq 2>&1)"
+	done
+	return 1
+}
 
 # what the freezes must not change; what they must change is compared with `more`.
 missed() { counted '\.fallback\.deadline\.requests$'; }
@@ -24,6 +33,7 @@ phase stock
 	exit 0
 }
 echo freezer >/sys/power/pm_test
+echo 1 >/sys/power/pm_debug_messages
 echo $FROZEN_S >$DELAY
 disk=$(disk plain 64)
 check "a volume: made" luks_format "$disk" twofish-xts-plain64 512 4096
@@ -41,21 +51,19 @@ start_helper
 check "the volume opens with kgpu" luks_open "$disk" vol
 check "the volume mounts" mount -t ext4 /dev/mapper/vol /mnt/luks
 load_start /mnt/luks/fio 4
-grows "the helper computes" '^xts\(twofish\)\.helper\.requests$' 0
+grows "the helper computes" '^xts[(]twofish[)]\.helper\.requests$' 0
 
 sessions=$(counter sessions)
 states="mem mem mem"
 grep -qw disk /sys/power/state && states="$states disk"
 before_all=$(suspended)
 for state in $states; do
-	missed=$(missed) suspended=$(suspended) since=$(cut -d. -f1 /proc/uptime)
-	check "frozen towards $state under load" frozen "$state"
+	missed=$(missed) suspended=$(suspended)
+	check "frozen towards $state under load, for longer than the deadline" frozen "$state"
 	same "$state: no deadline is missed" "$missed" "$(missed)"
-	check "$state: the freeze outlasted the deadline" \
-		[ $((($(cut -d. -f1 /proc/uptime) - since) * 1000)) -ge $DEADLINE_MS ]
 	row "frozen towards $state: $(($(suspended) - suspended)) requests went to the fallback"
 	check "$state: the helper is live" state_is live
-	grows "$state: the helper computes again" '^xts\(twofish\)\.helper\.requests$' "$(helped)"
+	grows "$state: the helper computes again" '^xts[(]twofish[)]\.helper\.requests$' "$(helped)"
 done
 check "requests went to the fallback because of it" [ "$(suspended)" -gt "$before_all" ]
 same "all in one session" "$sessions" "$(counter sessions)"
@@ -73,7 +81,7 @@ for after in 0 0.15 0.3 0.6; do
 	check "frozen $after s after a helper was started" frozen mem
 	row "frozen $after s after a helper was started: the state was \`$seen\`"
 	check "after $after s: the helper is live" wait_for_state live 60
-	grows "after $after s: the helper computes" '^xts\(twofish\)\.helper\.requests$' "$(helped)"
+	grows "after $after s: the helper computes" '^xts[(]twofish[)]\.helper\.requests$' "$(helped)"
 	same "after $after s: no deadline is missed" "$missed" "$(missed)"
 done
 same "no helper was quarantined" "$quarantines" "$(counter quarantines)"
