@@ -5,8 +5,10 @@
 
 mod apt;
 mod bundle;
+mod cargo_tools;
 mod checks;
 mod demo;
+mod fuzz;
 mod images;
 mod kmod;
 mod packages;
@@ -55,6 +57,8 @@ enum Task {
     Vm(vm::Options),
     /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
     Test(checks::Options),
+    /// Feed the fuzz targets: their corpus and random changes of it
+    Fuzz(fuzz::Options),
     /// Serve a stock kernel's dm-crypt and eCryptfs through kgpu and show who computed what
     Demo(demo::Options),
 }
@@ -91,6 +95,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Bundle => bundle::run(&paths)?,
         Task::Vm(options) => return vm::command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),
+        Task::Fuzz(options) => return fuzz::command(&paths, &options),
         Task::Demo(options) => return demo::run(&paths, &options),
     }
     Ok(ExitCode::SUCCESS)

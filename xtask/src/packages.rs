@@ -13,6 +13,7 @@ const PACKAGES: &[(&str, &str)] = &[
         "gcc-12",
         "compiler that Debian 12's kernels were built with",
     ),
+    ("g++", "the fuzz targets' driver"),
     ("make", "Kbuild"),
     ("libc6-dev", "host programs"),
     ("libelf1", "objtool"),

@@ -4,7 +4,7 @@
 //! kernel thread that owns the ring, the requests in flight and their deadlines. [`device`] is the
 //! helper's side: open, attach, map, poll. Everything unsafe, and every call from or to the C glue,
 //! is in [`ffi`].
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "mock")), no_std)]
 #![deny(unsafe_code)]
 
 extern crate alloc;
@@ -17,6 +17,8 @@ pub mod ffi;
 pub mod flight;
 pub mod job;
 pub mod kat;
+#[cfg(feature = "mock")]
+pub mod mock;
 pub mod params;
 pub mod power;
 pub mod report;

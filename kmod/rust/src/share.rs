@@ -55,7 +55,7 @@ impl Shares {
     }
 
     /// Whether nothing is taken.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "mock"))]
     pub(crate) fn is_empty(&self) -> bool {
         self.accounts.iter().all(|a| a.bytes == 0 && a.slots == 0)
     }

@@ -1,11 +1,10 @@
 //! `cargo deny`: licences, sources and bans always, advisories where their database can be reached.
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::cargo_tools;
 use crate::paths::Paths;
 use crate::shell;
 use crate::tally::Tally;
@@ -18,7 +17,7 @@ const DATABASE_LIMIT: &str = "60";
 
 /// Runs all its checks.
 pub fn check(paths: &Paths, tally: &mut Tally) -> Result<()> {
-    let deny = ensure(paths)?;
+    let deny = cargo_tools::ensure(paths, "cargo-deny", VERSION)?;
     for what in ["bans", "licenses", "sources"] {
         shell::quiet(
             Command::new(&deny)
@@ -49,42 +48,4 @@ pub fn check(paths: &Paths, tally: &mut Tally) -> Result<()> {
     .context("cargo deny check advisories")?;
     tally.pass(1);
     Ok(())
-}
-
-/// The program in the cache folder, built there where it is missing.
-fn ensure(paths: &Paths) -> Result<PathBuf> {
-    let root = paths.cache.join(format!("tools/cargo-deny-{VERSION}"));
-    let program = root.join("bin/cargo-deny");
-    if program.exists() {
-        return Ok(program);
-    }
-    paths.ensure_cache()?;
-    let _lock = Paths::lock(&paths.cache.join("locks"))?;
-    if program.exists() {
-        return Ok(program);
-    }
-    let build = paths.cache.join("tools/build");
-    shell::timed(
-        &format!("cargo-deny {VERSION} (once, a few minutes)"),
-        || {
-            // Cargo itself puts the finished program in place in one go.
-            shell::quiet(
-                shell::cargo(&paths.cache)
-                    .args([
-                        "install",
-                        "--quiet",
-                        "--locked",
-                        "cargo-deny",
-                        "--version",
-                        VERSION,
-                        "--root",
-                    ])
-                    .arg(&root)
-                    .arg("--target-dir")
-                    .arg(&build),
-            )
-        },
-    )?;
-    fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))?;
-    Ok(program)
 }

@@ -87,6 +87,11 @@ const STEPS: &[Step] = &[
         run: cargo_tests::miri,
     },
     Step {
+        name: "fuzz",
+        what: "each fuzz target over its corpus and some thousand changes of it",
+        run: crate::fuzz::step,
+    },
+    Step {
         name: "deny",
         what: "dependencies: licences, sources, bans, advisories",
         run: deny::check,

@@ -8,8 +8,8 @@ mod active;
 mod offload;
 mod reap;
 mod recheck;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, feature = "mock"))]
+pub(crate) mod tests;
 mod watch;
 
 use alloc::boxed::Box;

@@ -251,7 +251,7 @@ pub struct GlueRequest {
     offset: [u64; 2],
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "mock"))]
 impl GlueRequest {
     /// The description of a request; its data is copied unless it lies in two pool buffers.
     pub(super) fn new(shape: &Shape, buffers: Option<[&GluePlace; 2]>) -> Self {

@@ -7,7 +7,7 @@ mod alloc;
 mod exports;
 mod files;
 mod glue;
-#[cfg(test)]
+#[cfg(any(test, feature = "mock"))]
 pub(crate) mod mock;
 mod pages;
 mod sync;

@@ -1,16 +1,27 @@
 //! The engine, whole, through the functions that the glue calls: the glue is in memory
 //! (`ffi::mock`), the helper is played by the test.
+// With the feature `mock` the machine and its random schedules are a program's: they fail by panic.
+#![cfg_attr(not(test), allow(dead_code, clippy::unwrap_used, clippy::expect_used))]
 
+#[cfg(test)]
 mod buffers;
+#[cfg(test)]
 mod device;
 mod helper;
+#[cfg(test)]
 mod lies;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
 mod power;
-mod random;
+pub(crate) mod random;
+#[cfg(test)]
 mod recheck;
+#[cfg(test)]
 mod serving;
+#[cfg(test)]
 mod takeover;
+#[cfg(test)]
 mod time;
 mod world;
 

@@ -193,7 +193,18 @@ impl Schedule {
 /// Requests answered, requests taken over, helpers quarantined.
 fn schedule(seed: u64) -> [u64; 3] {
     eprintln!("seed {seed}");
-    let mut dice = Dice::new(seed);
+    run(Dice::new(seed), seed.is_multiple_of(2))
+}
+
+/// A schedule of somebody else's making.
+pub(crate) fn play(rolls: &[u8]) {
+    let mut dice = Dice::of(rolls);
+    let kill = dice.roll(2) == 0;
+    run(dice, kill);
+    mock::forget_jobs();
+}
+
+fn run(mut dice: Dice, kill: bool) -> [u64; 3] {
     let world = World::new();
     world.set(1, ["*=0", "*=4096"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(7, ["2", "8"][usize::try_from(dice.roll(2)).unwrap()]);
@@ -210,9 +221,12 @@ fn schedule(seed: u64) -> [u64; 3] {
     run.world.attach();
     run.world.start();
     for _ in 0..STEPS {
+        if run.dice.is_over() {
+            break;
+        }
         run.step();
     }
-    run.end(seed.is_multiple_of(2));
+    run.end(kill);
     let [quarantines, taken_over, _] = run.world.bad();
     [run.answered, taken_over, quarantines]
 }

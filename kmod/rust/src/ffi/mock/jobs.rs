@@ -17,8 +17,8 @@ use crate::errno::Errno;
 use crate::ffi::exports::kgpu_rust_fallback_done;
 use crate::job::JOB_BYTES;
 
-/// A request as the glue keeps it. Never freed, so that an answer too many is counted and hits
-/// nothing else.
+/// A request as the glue keeps it. Not freed before [`forget_jobs`], so that an answer too many is
+/// counted and hits nothing else.
 #[repr(C)]
 pub(crate) struct MockJob {
     /// The core's bytes.
@@ -51,14 +51,16 @@ pub(super) struct Fields {
 }
 
 impl MockJob {
-    pub(super) fn leak(fields: Fields) -> &'static Self {
-        Box::leak(Box::new(Self {
+    pub(super) fn new(fields: Fields) -> Rc<Self> {
+        let job = Rc::new(Self {
             core: UnsafeCell::new([0; JOB_BYTES / 8]),
             fields: RefCell::new(fields),
-        }))
+        });
+        JOBS.with_borrow_mut(|jobs| jobs.push(Rc::clone(&job)));
+        job
     }
 
-    pub(super) fn handle(&'static self) -> *mut c_void {
+    pub(super) fn handle(&self) -> *mut c_void {
         core::ptr::from_ref(self).cast_mut().cast()
     }
 }
@@ -119,6 +121,8 @@ impl Fields {
 }
 
 thread_local! {
+    /// Every job since the last [`forget_jobs`]: what the core's handles point to.
+    static JOBS: RefCell<Vec<Rc<MockJob>>> = const { RefCell::new(Vec::new()) };
     static QUEUE: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
     static LATER: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
     static LIMIT: Cell<usize> = const { Cell::new(4096) };
@@ -127,6 +131,17 @@ thread_local! {
 /// Requests that may wait before submitters are held back.
 pub(crate) fn set_queue_limit(limit: usize) {
     LIMIT.set(limit);
+}
+
+/// Frees the jobs of this thread, where nothing of the module is left that could have one: no
+/// engine, no queue.
+pub(crate) fn forget_jobs() {
+    let queued = QUEUE.with_borrow(VecDeque::len) + LATER.with_borrow(VecDeque::len);
+    if queued == 0 {
+        let jobs = JOBS.take();
+        // Outside of the borrow: a job holds its transform.
+        drop(jobs);
+    }
 }
 
 /// Does what waits for the fallback's work queue. The result is how many that was.
@@ -144,7 +159,7 @@ pub(crate) fn run_fallbacks() -> usize {
 /// # Safety
 /// `job` is a [`MockJob`]'s handle.
 unsafe fn mock(job: *mut c_void) -> &'static MockJob {
-    // SAFETY: the caller's promise; jobs are never freed.
+    // SAFETY: the caller's promise; jobs live until nobody has a handle to them (`forget_jobs`).
     unsafe { &*job.cast::<MockJob>() }
 }
 

@@ -2,6 +2,11 @@
 //!
 //! Its state is the test thread's own. The module's statics are everybody's, so that tests that
 //! touch them hold [`serial`].
+// With the feature `mock` it is a program's, which fails by panic and uses a part of it.
+#![cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used)
+)]
 
 mod buffers;
 mod compute;
@@ -13,7 +18,7 @@ mod services;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use buffers::PoolBuffer;
-pub(crate) use jobs::{run_fallbacks, set_queue_limit};
+pub(crate) use jobs::{forget_jobs, run_fallbacks, set_queue_limit};
 pub(crate) use pages::live_pages;
 pub(crate) use requests::{Request, Transform};
 pub(crate) use services::{

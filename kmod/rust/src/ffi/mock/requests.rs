@@ -77,7 +77,7 @@ impl Drop for Transform {
 /// A request and what must come of it.
 #[derive(Clone)]
 pub(crate) struct Request {
-    job: &'static MockJob,
+    job: Rc<MockJob>,
     iv_size: usize,
     expected: Result<(Vec<u8>, [u8; IV_BYTES_MAX]), Errno>,
 }
@@ -87,7 +87,7 @@ impl Request {
         let algorithm = crate::algorithm(tfm.algorithm).unwrap();
         let expected = compute(algorithm, &tfm.key.borrow(), &shape, src);
         let len = expected.as_ref().map_or(src.len(), |(dst, _)| dst.len());
-        let job = MockJob::leak(Fields {
+        let job = MockJob::new(Fields {
             tfm: Some(tfm.clone()),
             shape,
             src: src.to_vec(),

@@ -67,6 +67,7 @@ pub(crate) fn on_log(look: impl Fn(&str) + 'static) {
 extern "C" fn kgpu_glue_log(_level: c_int, text: *const u8, len: usize) {
     // SAFETY: the caller's text is readable for its length.
     let text = String::from_utf8_lossy(unsafe { core::slice::from_raw_parts(text, len) });
+    #[cfg(test)]
     eprintln!("log: {text}");
     if let Some(look) = ON_LOG.take() {
         look(&text);
