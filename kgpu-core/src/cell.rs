@@ -6,10 +6,12 @@
 //! behaviour, and a value once loaded cannot change under the reader.
 #![allow(unsafe_code)]
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 use core::sync::atomic::{AtomicU64, Ordering};
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(shuttle)]
+use shuttle::sync::atomic::{AtomicU64, Ordering};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -39,7 +41,7 @@ impl<'a> Words<'a> {
     /// For all of `'a`, `base` must be 8-byte aligned and valid for reads of `bytes` bytes (and for
     /// writes, if any store is made through the result), and every other access to the memory,
     /// by whomever, must be atomic or made by another process through its own mapping.
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     #[must_use]
     pub const unsafe fn from_raw(base: *const u8, bytes: usize) -> Self {
         // SAFETY: the caller vouches for alignment, validity and atomicity; AtomicU64 has the
@@ -90,10 +92,12 @@ impl<'a> Words<'a> {
 
     /// Orders a published word before a look at the other side's "I am going to sleep" flag.
     pub fn fence() {
-        #[cfg(not(loom))]
+        #[cfg(not(any(loom, shuttle)))]
         core::sync::atomic::fence(Ordering::SeqCst);
         #[cfg(loom)]
         loom::sync::atomic::fence(Ordering::SeqCst);
+        #[cfg(shuttle)]
+        shuttle::sync::atomic::fence(Ordering::SeqCst);
     }
 
     /// Copies an entry out of the mapping, each word once. `None` outside the mapping.

@@ -11,7 +11,7 @@
 //! remember for itself because the other side is not trusted to remember it truthfully.
 //!
 //! `peer`, behind the feature of that name, is for tests: both sides as hostile as can be.
-#![cfg_attr(not(any(test, loom)), no_std)]
+#![cfg_attr(not(any(test, loom, shuttle)), no_std)]
 #![deny(unsafe_code)]
 
 #[cfg(feature = "cpu")]

@@ -8,6 +8,9 @@
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests, too, may panic.
 
+#[path = "loom/replay.rs"]
+mod replay;
+
 use kgpu_core::abi::{Completion, RequestId, SessionState, Status, Submission};
 use kgpu_core::cell::{Word, Words};
 use kgpu_core::inflight::{InFlight, Reject, Seat};

@@ -1,4 +1,4 @@
-//! Cargo's own tests: the workspace, the loom models, Miri.
+//! Cargo's own tests: the workspace, the models under loom and shuttle, Miri.
 
 use std::process::{Command, Stdio};
 
@@ -23,23 +23,20 @@ pub fn workspace(paths: &Paths, tally: &mut Tally) -> Result<()> {
     count("tests", &mut command, tally)
 }
 
-/// The ring under every interleaving that loom can make.
-pub fn loom(paths: &Paths, tally: &mut Tally) -> Result<()> {
-    let mut command = shell::cargo(&paths.root);
-    command
-        // Another cfg for every crate: a folder of its own keeps the ordinary build.
-        .env("CARGO_TARGET_DIR", paths.target.join("loom"))
-        .env("RUSTFLAGS", "--cfg loom")
-        .args([
-            "test",
-            "-p",
-            "kgpu-core",
-            "--release",
-            "--locked",
-            "--test",
-            "loom",
-        ]);
-    count("loom", &mut command, tally)
+/// The ring under every interleaving that loom can make, and whole lives of requests under random
+/// schedules of shuttle.
+pub fn models(paths: &Paths, tally: &mut Tally) -> Result<()> {
+    for checker in ["loom", "shuttle"] {
+        let mut command = shell::cargo(&paths.root);
+        command
+            // Another cfg for every crate: a folder of its own keeps the ordinary build.
+            .env("CARGO_TARGET_DIR", paths.target.join(checker))
+            .env("RUSTFLAGS", format!("--cfg {checker}"))
+            .args(["test", "-p", "kgpu-core", "--release", "--locked"])
+            .args(["--test", checker]);
+        count(checker, &mut command, tally)?;
+    }
+    Ok(())
 }
 
 /// kgpu-core's tests under Miri where this toolchain has it.

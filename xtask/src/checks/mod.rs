@@ -77,9 +77,9 @@ const STEPS: &[Step] = &[
         run: gpu::without_cuda,
     },
     Step {
-        name: "loom",
-        what: "all interleavings of the ring's model",
-        run: cargo_tests::loom,
+        name: "models",
+        what: "loom: interleavings of the ring; shuttle: random schedules of whole lives",
+        run: cargo_tests::models,
     },
     Step {
         name: "miri",
