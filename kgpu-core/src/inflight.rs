@@ -4,6 +4,9 @@
 //! slot in use, that slot's generation, this session, and exactly the bytes asked for. Every way
 //! to break that is an error of its own, with its values.
 
+#[cfg(any(kani, test))]
+mod proofs;
+
 use crate::abi::{Completion, RequestId, Status};
 use crate::num::index;
 

@@ -30,6 +30,8 @@ pub mod keytable;
 pub mod num;
 #[cfg(feature = "peer")]
 pub mod peer;
+#[cfg(any(kani, test, feature = "proof"))]
+pub mod proof;
 pub mod request;
 pub mod ring;
 pub mod runs;

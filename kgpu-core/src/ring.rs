@@ -6,6 +6,9 @@
 //! (2^64); the index is the counter modulo `entries`. Each side keeps its own counter privately and
 //! never reads it back from shared memory.
 
+#[cfg(any(kani, test))]
+mod proofs;
+
 use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};

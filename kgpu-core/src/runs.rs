@@ -3,6 +3,9 @@
 //! One bit a unit, in storage that the caller brings, so that nothing is allocated after start.
 //! The books are private to the submitter: a hostile helper can't touch them.
 
+#[cfg(any(kani, test))]
+mod proofs;
+
 use crate::num::index;
 
 /// Bytes of a pool granule: the smallest sector, so that queued sectors lie side by side.

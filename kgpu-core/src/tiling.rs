@@ -1,5 +1,8 @@
 //! Cuts a request into tiles: pieces that can be computed alone, in any order, in place or not.
 
+#[cfg(any(kani, test))]
+mod proofs;
+
 use crate::abi::{IvStep, Tile};
 use crate::algorithm::{Algorithm, IV_BYTES_MAX, Mode, Output};
 use crate::iv;

@@ -10,6 +10,7 @@ mod checks;
 mod demo;
 mod fuzz;
 mod images;
+mod kani;
 mod kmod;
 mod packages;
 mod paths;
@@ -59,6 +60,8 @@ enum Task {
     Test(checks::Options),
     /// Feed the fuzz targets: their corpus and random changes of it
     Fuzz(fuzz::Options),
+    /// Run the proofs under Kani, where it is installed
+    Kani,
     /// Serve a stock kernel's dm-crypt and eCryptfs through kgpu and show who computed what
     Demo(demo::Options),
 }
@@ -96,6 +99,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Vm(options) => return vm::command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),
         Task::Fuzz(options) => return fuzz::command(&paths, &options),
+        Task::Kani => return kani::command(&paths),
         Task::Demo(options) => return demo::run(&paths, &options),
     }
     Ok(ExitCode::SUCCESS)

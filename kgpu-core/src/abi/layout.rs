@@ -1,6 +1,9 @@
 //! Where everything lies in the three mappings, computed once by the module and checked once by
 //! the helper.
 
+#[cfg(any(kani, test))]
+mod proofs;
+
 use super::header::STRUCT_SIZES;
 use super::{Features, HEADER_BYTES, Header, HelperWords, MAGIC, MAJOR, MINOR, Reflect};
 

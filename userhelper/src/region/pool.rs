@@ -2,6 +2,9 @@
 //! one writes. What the peer claims about its tiles is checked here, not believed.
 #![allow(unsafe_code)]
 
+#[cfg(any(kani, test))]
+mod proofs;
+
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};

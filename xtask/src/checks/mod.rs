@@ -82,6 +82,11 @@ const STEPS: &[Step] = &[
         run: cargo_tests::models,
     },
     Step {
+        name: "kani",
+        what: "proofs of index arithmetic and validation",
+        run: crate::kani::step,
+    },
+    Step {
         name: "miri",
         what: "undefined behaviour in kgpu-core",
         run: cargo_tests::miri,

@@ -1,0 +1,43 @@
+//! Proof of what the pool lends. No bounds: any offset, any length, a pool of any size.
+
+use kgpu_core::proof::Source;
+use kgpu_core::prove;
+
+use super::Span;
+
+/// A span that is lent lies inside the pool, its two ranges the same or apart; all such spans of
+/// pools below 4 GiB are lent.
+fn spans_are_bounded(source: &mut impl Source) -> bool {
+    // Half of the pools and spans are small, so that random ones fit.
+    let pool = if source.bool() {
+        source.u64()
+    } else {
+        source.below(1 << 32)
+    };
+    let mut at = || {
+        if source.bool() {
+            source.u64()
+        } else {
+            source.below(1 << 16)
+        }
+    };
+    let (src, dst) = (at(), at());
+    let len = source.u32();
+    let dst_len = if source.bool() { len } else { source.u32() };
+    let span = Span {
+        src,
+        dst: if source.bool() { src } else { dst },
+        len,
+        dst_len,
+    };
+    let range = |at: u64, len: u32| (u128::from(at), u128::from(at) + u128::from(len));
+    let (from, to) = (range(span.src, span.len), range(span.dst, span.dst_len));
+    let most = u128::from(pool.min(u64::from(u32::MAX)));
+    let inside = |range: (u128, u128)| range.0 < range.1 && range.1 <= most;
+    let apart = from.1 <= to.0 || to.1 <= from.0;
+    let fits = inside(from) && inside(to) && (from == to || apart);
+    assert_eq!(span.check(kgpu_core::num::index(pool)).is_ok(), fits);
+    source.assume(fits)
+}
+
+prove!(span_checks: spans_are_bounded, unwind 2, 5_000 cases);
