@@ -3,7 +3,6 @@
 //! Nothing of the module's own is here; what a program may do is what the kernel, the crypto API
 //! and a helper can do.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use kgpu_core::abi::{Attach, Header, MAP_CONTROL};
@@ -28,8 +27,7 @@ pub fn schedule(rolls: &[u8]) {
 #[derive(Debug)]
 pub struct Machine {
     engine: Engine,
-    #[expect(clippy::vec_box, reason = "as the module allocates them")]
-    files: Vec<Box<[Opener; 1]>>,
+    files: Vec<Opener>,
 }
 
 impl Machine {
@@ -59,7 +57,8 @@ impl Machine {
     /// # Errors
     /// What it says.
     pub fn open(&mut self) -> Result<(), Errno> {
-        self.files.push(device::open()?);
+        let [opener] = *device::open()?;
+        self.files.push(opener);
         Ok(())
     }
 
@@ -70,7 +69,7 @@ impl Machine {
     }
 
     fn file(&self, file: usize) -> Result<&Opener, Errno> {
-        self.files.get(file).map(|row| &row[0]).ok_or(Errno::NOENT)
+        self.files.get(file).ok_or(Errno::NOENT)
     }
 
     /// close(2), by the process's end. Files after it count one less.
@@ -81,17 +80,18 @@ impl Machine {
         if file >= self.files.len() {
             return;
         }
-        let row = self.files.remove(file);
-        row[0].close();
+        let opener = self.files.remove(file);
+        opener.close();
         // A pass or two is all that the engine may need to let go.
         for _ in 0..10 {
-            if row[0].is_closed() {
+            if opener.is_closed() {
                 break;
             }
             self.engine.pass();
         }
-        assert!(row[0].is_closed(), "the engine keeps a closed session");
-        row[0].leave();
+        assert!(opener.is_closed(), "the engine keeps a closed session");
+        opener.leave();
+        drop(opener);
         mock::run_fallbacks();
     }
 

@@ -11,35 +11,6 @@ use crate::ffi::mock::{self, Request, Transform};
 
 const STEPS: u32 = 400;
 
-/// What decides: the schedule is its rolls'.
-enum Chance<'a> {
-    /// A seed's.
-    Seed(Dice),
-    /// The bytes, as far as they go; then always 0.
-    Rolls(&'a [u8]),
-}
-
-impl Chance<'_> {
-    fn roll(&mut self, sides: u64) -> u64 {
-        match self {
-            Self::Seed(dice) => dice.roll(sides),
-            Self::Rolls(left) => {
-                // As many bytes as the roll needs: a changed byte changes one decision.
-                let bytes = usize::try_from((71 - (sides - 1).leading_zeros()) / 8).unwrap();
-                let (these, rest) = left.split_at(bytes.min(left.len()));
-                *left = rest;
-                let number = these.iter().fold(0, |n, b| n << 8 | u64::from(*b));
-                number % sides
-            }
-        }
-    }
-
-    /// Whether nothing is left to decide.
-    const fn is_over(&self) -> bool {
-        matches!(self, Self::Rolls([]))
-    }
-}
-
 /// Ciphers, and the bytes of a key.
 const CIPHERS: [(&str, usize); 5] = [
     ("cbc(aes)", 32),
@@ -49,16 +20,16 @@ const CIPHERS: [(&str, usize); 5] = [
     ("ecb(twofish)", 32),
 ];
 
-struct Schedule<'a> {
+struct Schedule {
     world: World,
-    dice: Chance<'a>,
+    dice: Dice,
     tfms: Vec<Rc<Transform>>,
     waiting: Vec<Request>,
     answered: u64,
 }
 
-impl Schedule<'_> {
-    fn tfm(dice: &mut Chance<'_>) -> Rc<Transform> {
+impl Schedule {
+    fn tfm(dice: &mut Dice) -> Rc<Transform> {
         let (name, len) = CIPHERS[usize::try_from(dice.roll(CIPHERS.len() as u64)).unwrap()];
         mock::set_owner(1000 + dice.roll(3));
         Transform::new(name, &bytes(len, dice.roll(u64::MAX)))
@@ -94,15 +65,14 @@ impl Schedule<'_> {
         // Believed: that it did not do it.
         let lies = Lie::ALL.iter().copied().filter(|lie| lie.is_completion());
         let lies: Vec<_> = lies.chain([Lie::Failing]).collect();
-        let mut dice = Dice::new(self.dice.roll(u64::MAX));
-        let lie = dice.pick(&lies).unwrap();
+        let lie = self.dice.pick(&lies).unwrap();
         let Some(helper) = &mut self.world.helper else {
             return;
         };
         let Some(submission) = helper.peer.taken.pop_back() else {
             return;
         };
-        if !helper.tell(lie, &submission, &mut dice) {
+        if !helper.tell(lie, &submission, &mut self.dice) {
             helper.peer.taken.push_back(submission);
         }
     }
@@ -223,19 +193,18 @@ impl Schedule<'_> {
 /// Requests answered, requests taken over, helpers quarantined.
 fn schedule(seed: u64) -> [u64; 3] {
     eprintln!("seed {seed}");
-    let dice = Chance::Seed(Dice::new(seed));
-    run(dice, seed.is_multiple_of(2))
+    run(Dice::new(seed), seed.is_multiple_of(2))
 }
 
 /// A schedule of somebody else's making.
 pub(crate) fn play(rolls: &[u8]) {
-    let mut dice = Chance::Rolls(rolls);
+    let mut dice = Dice::of(rolls);
     let kill = dice.roll(2) == 0;
     run(dice, kill);
     mock::forget_jobs();
 }
 
-fn run(mut dice: Chance<'_>, kill: bool) -> [u64; 3] {
+fn run(mut dice: Dice, kill: bool) -> [u64; 3] {
     let world = World::new();
     world.set(1, ["*=0", "*=4096"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(7, ["2", "8"][usize::try_from(dice.roll(2)).unwrap()]);
@@ -275,12 +244,4 @@ fn whatever_happens_every_request_is_answered_once() {
     assert!(answered > 3_000, "{totals:?}");
     assert!(taken_over > 100 && quarantines > 3, "{totals:?}");
     eprintln!("answered, taken over, quarantines: {totals:?}");
-}
-
-#[test]
-fn schedules_can_be_made_of_bytes() {
-    let mut dice = Dice::new(99);
-    let rolls: Vec<u8> = (0..1500).map(|_| dice.roll(256).to_le_bytes()[0]).collect();
-    play(&rolls);
-    play(&[]);
 }
