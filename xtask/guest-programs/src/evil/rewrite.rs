@@ -76,6 +76,10 @@ fn rewrite(pool: SharedBytes<'_>, spans: &Spans, stop: &AtomicBool, dice: &mut D
             Ok(spans) => spans.iter().copied().collect(),
             Err(_) => return,
         };
+        if now.is_empty() {
+            // Nothing was completed yet: the known answers need the processor and the lock.
+            sleep(Duration::from_millis(1));
+        }
         for (dst, len) in now {
             let at = dst + dice.roll(u64::from(len));
             let byte = u8::try_from(dice.roll(256)).unwrap_or(0);
