@@ -245,3 +245,11 @@ fn whatever_happens_every_request_is_answered_once() {
     assert!(taken_over > 100 && quarantines > 3, "{totals:?}");
     eprintln!("answered, taken over, quarantines: {totals:?}");
 }
+
+#[test]
+fn schedules_can_be_made_of_bytes() {
+    let mut dice = Dice::new(99);
+    let rolls: Vec<u8> = (0..1500).map(|_| dice.roll(256).to_le_bytes()[0]).collect();
+    play(&rolls);
+    play(&[]);
+}
