@@ -6,6 +6,7 @@
 mod apt;
 mod bundle;
 mod cargo_tools;
+mod chaos;
 mod checks;
 mod demo;
 mod fuzz;
@@ -67,6 +68,8 @@ enum Task {
     Kani,
     /// Serve a stock kernel's dm-crypt and eCryptfs through kgpu and show who computed what
     Demo(demo::Options),
+    /// Strike at helpers at random moments while volumes are at work, and see that nothing is lost
+    Chaos(chaos::Options),
 }
 
 fn main() -> ExitCode {
@@ -105,6 +108,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Fuzz(options) => return fuzz::command(&paths, &options),
         Task::Kani => return kani::command(&paths),
         Task::Demo(options) => return demo::run(&paths, &options),
+        Task::Chaos(options) => return chaos::command(&paths, &options),
     }
     Ok(ExitCode::SUCCESS)
 }

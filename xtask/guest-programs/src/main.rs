@@ -2,9 +2,11 @@
 //!
 //! `errnos` provokes every refusal of the device; `open` tries to open it; `residue` looks for keys
 //! and data in memory; `fuzz` calls the device at random; `nth` lets every single allocation of a call
-//! fail. Helpers that lie are `evil-helper`'s.
+//! fail; `chaos` strikes at helpers while volumes are at work, and `hog` takes memory for it. Helpers that
+//! lie are `evil-helper`'s.
 #![deny(unsafe_code)]
 
+mod chaos;
 mod errnos;
 mod fuzz;
 mod nth;
@@ -40,6 +42,10 @@ enum What {
         /// The file
         enough: std::path::PathBuf,
     },
+    /// Strike at helpers at random moments while the volumes are at work
+    Chaos(chaos::Options),
+    /// Take memory until the kernel reclaims, whenever told
+    Hog,
     /// Use known keys, or look for what is left of them in memory
     #[command(subcommand)]
     Residue(residue::Residue),
@@ -70,6 +76,15 @@ fn main() -> ExitCode {
             Err(error) => failure(&error),
         },
         What::Pressure { mib, enough } => match pressure::run(mib, &enough) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        },
+        What::Chaos(options) => match chaos::run(&options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => failure(&error),
+        },
+        What::Hog => match chaos::hog::run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error),
         },

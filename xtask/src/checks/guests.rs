@@ -14,6 +14,7 @@ const KERNELS: &[Series] = &[Series::V6_1, Series::V6_12];
 
 /// Suites that the step `vm` leaves to others, with where they run; it runs every other one.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("chaos", "the step of that name, and `cargo xtask chaos`"),
     ("demo", "`cargo xtask demo`"),
     (
         "faultinject",

@@ -126,6 +126,11 @@ const STEPS: &[Step] = &[
         what: "KASAN, lockdep, kmemleak, failing allocations, long self-tests, a fuzzer of the device",
         run: sanitizer::suites,
     },
+    Step {
+        name: "chaos",
+        what: "200 faults at random moments on 6.12",
+        run: crate::chaos::check,
+    },
 ];
 
 /// Runs the steps; the last line printed is the count of tests.

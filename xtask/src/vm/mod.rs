@@ -58,6 +58,9 @@ pub struct Machine {
     /// Show the guest's console
     #[arg(long, short)]
     pub verbose: bool,
+    /// Tells guests with the same suite apart that run at the same time
+    #[arg(skip)]
+    pub instance: u32,
 }
 
 impl Default for Machine {
@@ -68,6 +71,7 @@ impl Default for Machine {
             mem: 2048,
             timeout: 900,
             verbose: false,
+            instance: 0,
         }
     }
 }
@@ -115,10 +119,14 @@ pub fn programs(paths: &Paths) -> Result<Vec<PathBuf>> {
 /// Boots `guest` with `suite` and returns the judged report; a failed check is no error here.
 pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> Result<Report> {
     check_suite(paths, suite)?;
+    let apart = match machine.instance {
+        0 => String::new(),
+        more => format!(".{more}"),
+    };
     let work = paths
         .target
         .join("vm")
-        .join(format!("{}-{suite}", guest.image.version));
+        .join(format!("{}-{suite}{apart}", guest.image.version));
     let _lock = Paths::lock(&work)?;
     let initrd = work.join("initramfs.cpio");
     shell::timed("initramfs", || {
@@ -152,6 +160,7 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
         timeout: Duration::from_secs(machine.timeout),
         log: &log,
         verbose: machine.verbose,
+        instance: machine.instance,
     })?;
     println!("guest ended after {:.1} s", started.elapsed().as_secs_f64());
     if !report.failed.is_empty() && !machine.verbose {

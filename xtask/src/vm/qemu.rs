@@ -32,6 +32,8 @@ pub struct Boot<'a> {
     pub log: &'a Path,
     /// Show the console as well.
     pub verbose: bool,
+    /// Which of the guests that this process runs.
+    pub instance: u32,
 }
 
 /// Ends the process however we leave.
@@ -57,7 +59,8 @@ impl Drop for Socket {
 /// Boots, shows the checks as they come and returns the judged report.
 pub fn run(boot: &Boot<'_>) -> Result<Report> {
     // Not below target/: a socket's path is limited to 107 bytes.
-    let socket = Socket(std::env::temp_dir().join(format!("kgpu-vm-{}.sock", std::process::id())));
+    let name = format!("kgpu-vm-{}-{}.sock", std::process::id(), boot.instance);
+    let socket = Socket(std::env::temp_dir().join(name));
     let _ = fs::remove_file(&socket.0);
     let listener = UnixListener::bind(&socket.0)
         .with_context(|| format!("cannot make {}", socket.0.display()))?;

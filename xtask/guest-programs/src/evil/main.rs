@@ -12,6 +12,7 @@ mod liar;
 mod region;
 mod rewrite;
 mod serve;
+mod start;
 mod strike;
 mod tricks;
 
@@ -55,6 +56,9 @@ enum What {
         /// Take the device over from the helper that has it
         #[arg(long)]
         takeover: bool,
+        /// Attach only when told `attach` on the socket
+        #[arg(long)]
+        wait: bool,
     },
     /// Send a command to a serving one and print what it answers
     Tell {
@@ -109,7 +113,8 @@ fn main() -> ExitCode {
             control,
             seed,
             takeover,
-        } => serve::run(&control, seed, takeover).map(|over| ExitCode::from(over.code())),
+            wait,
+        } => serve::run(&control, seed, takeover, wait).map(|over| ExitCode::from(over.code())),
         What::Tell { control, words } => commands::tell(&control, &words.join(" ")),
     };
     done.unwrap_or_else(|trouble| {

@@ -15,6 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::control::{Control, From};
 use crate::region::{Region, Trouble, system};
+use crate::start;
 use crate::strike::Strike;
 
 /// The heartbeat's pace, and the longest sleep.
@@ -88,9 +89,13 @@ struct Chaos {
 }
 
 /// Serves until the session is over.
-pub fn run(control: &Path, seed: u64, takeover: bool) -> Result<Over, Trouble> {
-    let control = Control::listen(control)?;
-    let (region, peer) = Region::attach(takeover)?;
+pub fn run(control: &Path, seed: u64, takeover: bool, wait: bool) -> Result<Over, Trouble> {
+    let mut control = Control::listen(control)?;
+    let (region, peer) = if wait {
+        start::when_told(&mut control, takeover)?
+    } else {
+        Region::attach(takeover)?
+    };
     println!("session {}", region.session);
     let mut chaos = Chaos {
         region,
