@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use super::watch::Trouble;
 const LOG: &str = "/tmp/chaos-helpers.log";
 /// `kgpu serve` and `evil-helper serve` end with it while another helper is attached.
 const BUSY: i32 = 5;
+/// Helpers started so far.
+static STARTED: AtomicU64 = AtomicU64::new(0);
 /// An answer of a helper that has requests to strike at comes at once.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -54,7 +57,9 @@ impl Helper {
                 (command, None)
             }
             Who::Evil => {
-                let path = PathBuf::from(format!("/run/evil.{seed:016x}"));
+                // Of its own, even where one seed starts a second helper: the first may still be there.
+                let number = STARTED.fetch_add(1, Ordering::Relaxed);
+                let path = PathBuf::from(format!("/run/evil.{number}"));
                 let mut command = Command::new("evil-helper");
                 command
                     .args(["serve", "--wait", "--seed", &seed.to_string(), "--control"])
