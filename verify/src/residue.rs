@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn nothing_is_missed_between_chunks_that_overlap() {
         let search = Search::new(patterns());
-        let mut bytes = vec![0; 64];
+        let mut bytes = [0; 64];
         let (name, pattern) = patterns().pop_last().unwrap();
         bytes[25..41].copy_from_slice(&pattern);
         mask(&mut bytes[25..41]);

@@ -1,7 +1,8 @@
 //! The engine, whole, through the functions that the glue calls: the glue is in memory
 //! (`ffi::mock`), the helper is played by the test.
 // With the feature `mock` the machine and its random schedules are a program's: they fail by panic.
-#![cfg_attr(not(test), allow(dead_code, clippy::unwrap_used, clippy::expect_used))]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![cfg_attr(not(test), allow(dead_code))]
 
 #[cfg(test)]
 mod buffers;

@@ -3,10 +3,8 @@
 //! Its state is the test thread's own. The module's statics are everybody's, so that tests that
 //! touch them hold [`serial`].
 // With the feature `mock` it is a program's, which fails by panic and uses a part of it.
-#![cfg_attr(
-    not(test),
-    allow(dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used)
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![cfg_attr(not(test), allow(dead_code, unused_imports))]
 
 mod buffers;
 mod compute;
