@@ -41,6 +41,23 @@ pub enum RingError {
     OutsideMapping,
 }
 
+impl RingError {
+    /// Number of kinds.
+    pub const KINDS: usize = 3;
+    /// The names of the kinds, in the order of [`RingError::kind`].
+    pub const LABELS: [&'static str; Self::KINDS] = ["head", "tail", "mapping"];
+
+    /// This kind's index, for counters.
+    #[must_use]
+    pub const fn kind(&self) -> usize {
+        match self {
+            Self::InvalidHead { .. } => 0,
+            Self::InvalidTail { .. } => 1,
+            Self::OutsideMapping => 2,
+        }
+    }
+}
+
 impl core::fmt::Display for RingError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

@@ -49,9 +49,10 @@ impl Answer {
             Self::Rejected(5) => "rejected.reserved",
             // Kinds to come: those of an algorithm's requests.
             Self::Rejected(_) => "rejected",
-            Self::InvalidHead | Self::InvalidTail => "ring-errors",
+            Self::InvalidHead => "ring-errors.head",
+            Self::InvalidTail => "ring-errors.tail",
             Self::KnownAnswer => "known-answers-failed",
-            Self::NoKnownAnswer => "quarantines",
+            Self::NoKnownAnswer => "known-answers-missing",
             Self::Deadline => "fallback.deadline.requests",
             Self::Failed => "fallback.failed.requests",
             Self::Recheck => "rechecks-wrong",

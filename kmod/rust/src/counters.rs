@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use kgpu_core::inflight::Reject;
 use kgpu_core::num::index;
+use kgpu_core::ring::RingError;
 
 use crate::ALGORITHMS;
 
@@ -215,8 +216,8 @@ pub fn fell_back(algorithm: usize, reason: Reason, bytes: u32) {
 pub struct Global {
     /// Completions not believed, by kind.
     pub rejected: [Count; Reject::KINDS],
-    /// Ring words that were impossible.
-    pub ring_errors: Count,
+    /// Ring words that were impossible, by kind.
+    pub ring_errors: [Count; RingError::KINDS],
     /// Helpers quarantined.
     pub quarantines: Count,
     /// Sessions opened.
@@ -229,6 +230,8 @@ pub struct Global {
     pub taken_over: Count,
     /// Known answers that failed.
     pub known_answers_failed: Count,
+    /// Helpers whose known answers did not come within the deadline.
+    pub known_answers_missing: Count,
     /// Results of helpers that were computed again and compared.
     pub rechecks: Count,
     /// Those that were wrong.
@@ -246,13 +249,14 @@ pub struct Global {
 /// Counters of the whole module.
 pub static GLOBAL: Global = Global {
     rejected: [const { Count::new() }; Reject::KINDS],
-    ring_errors: Count::new(),
+    ring_errors: [const { Count::new() }; RingError::KINDS],
     quarantines: Count::new(),
     sessions: Count::new(),
     closed: Count::new(),
     key_fills: Count::new(),
     taken_over: Count::new(),
     known_answers_failed: Count::new(),
+    known_answers_missing: Count::new(),
     rechecks: Count::new(),
     rechecks_wrong: Count::new(),
     takeovers: Count::new(),

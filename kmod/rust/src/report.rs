@@ -5,6 +5,7 @@ use core::fmt::{self, Write};
 use core::sync::atomic::Ordering;
 
 use kgpu_core::inflight::Reject;
+use kgpu_core::ring::RingError;
 
 use crate::counters::{GLOBAL, Reason, of};
 use crate::session::{self, ATTACHED, SESSIONS, STALLED, Session};
@@ -137,14 +138,17 @@ pub fn counters(out: &mut impl Write) -> fmt::Result {
     for (label, count) in Reject::LABELS.iter().zip(&GLOBAL.rejected) {
         writeln!(out, "rejected.{label} {}", count.get())?;
     }
+    for (label, count) in RingError::LABELS.iter().zip(&GLOBAL.ring_errors) {
+        writeln!(out, "ring-errors.{label} {}", count.get())?;
+    }
     for (name, count) in [
-        ("ring-errors", &GLOBAL.ring_errors),
         ("quarantines", &GLOBAL.quarantines),
         ("sessions", &GLOBAL.sessions),
         ("sessions-closed", &GLOBAL.closed),
         ("key-fills", &GLOBAL.key_fills),
         ("taken-over", &GLOBAL.taken_over),
         ("known-answers-failed", &GLOBAL.known_answers_failed),
+        ("known-answers-missing", &GLOBAL.known_answers_missing),
         ("rechecks", &GLOBAL.rechecks),
         ("rechecks-wrong", &GLOBAL.rechecks_wrong),
         ("takeovers", &GLOBAL.takeovers),

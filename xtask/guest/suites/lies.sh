@@ -74,7 +74,8 @@ lies unknown-status '^rejected.unknown-status'
 lies reserved '^rejected.reserved'
 lies wild '^rejected.foreign-session'
 note "ring words"
-for word in head-ahead head-back head-wild tail-ahead tail-back tail-wild; do lies $word '^ring-errors'; done
+for word in head-ahead head-back head-wild; do lies $word '^ring-errors[.]head'; done
+for word in tail-ahead tail-back tail-wild; do lies $word '^ring-errors[.]tail'; done
 
 note "a helper that fails, and says so"
 failed=$(counted 'fallback.failed.requests')

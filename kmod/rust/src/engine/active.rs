@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use kgpu_core::abi::{RequestId, SessionState, word};
 use kgpu_core::inflight::{InFlight, Seat};
 use kgpu_core::num::index;
-use kgpu_core::ring::{CompletionConsumer, RingPlace, SubmissionProducer};
+use kgpu_core::ring::{CompletionConsumer, RingError, RingPlace, SubmissionProducer};
 use kgpu_core::runs::GRANULE;
 
 use super::fall_back;
@@ -177,6 +177,14 @@ impl Active {
         if self.is_live() {
             session::route(false, false);
         }
+    }
+
+    /// A ring word of the helper is impossible.
+    pub(super) fn broken(&mut self, error: &RingError) {
+        if let Some(count) = GLOBAL.ring_errors.get(error.kind()) {
+            count.add(1);
+        }
+        self.quarantine(format_args!("{error}"));
     }
 
     /// Believes nothing of it any more: the fallback does what is in flight, and its pool pages

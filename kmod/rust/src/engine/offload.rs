@@ -255,8 +255,7 @@ impl Active {
             Ok(0) => return Err(Refusal::Full),
             Ok(_) => {}
             Err(error) => {
-                GLOBAL.ring_errors.add(1);
-                self.quarantine(format_args!("{error}"));
+                self.broken(&error);
                 return Err(Refusal::Because(Reason::NoHelper));
             }
         }
@@ -385,8 +384,7 @@ impl Active {
             Ok(true) => self.next_deadline = self.next_deadline.min(deadline),
             Ok(false) => self.unsubmit(id),
             Err(error) => {
-                GLOBAL.ring_errors.add(1);
-                self.quarantine(format_args!("{error}"));
+                self.broken(&error);
             }
         }
     }

@@ -32,8 +32,7 @@ impl Active {
                 Ok(Some(completion)) => self.take(&completion),
                 Ok(None) => break,
                 Err(error) => {
-                    GLOBAL.ring_errors.add(1);
-                    self.quarantine(format_args!("{error}"));
+                    self.broken(&error);
                     return true;
                 }
             }

@@ -6,7 +6,7 @@ use kgpu_core::abi::{SessionState, word};
 
 use super::Active;
 use super::active::Stall;
-use crate::counters::Reason;
+use crate::counters::{GLOBAL, Reason};
 use crate::ffi::{self, Level, log};
 use crate::kat::KatRun;
 use crate::{params, power};
@@ -69,6 +69,7 @@ impl Active {
             return;
         }
         if self.session.state() == SessionState::Testing {
+            GLOBAL.known_answers_missing.add(1);
             self.quarantine(format_args!(
                 "known answers not given in {} ms",
                 params::DEADLINE_MS.get()

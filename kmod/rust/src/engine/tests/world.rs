@@ -50,10 +50,12 @@ fn totals() -> Vec<u64> {
             .sum()
     });
     let rejected = GLOBAL.rejected.iter().map(counters::Count::get);
-    let rest = [&GLOBAL.quarantines, &GLOBAL.taken_over, &GLOBAL.ring_errors];
+    let rest = [&GLOBAL.quarantines, &GLOBAL.taken_over].map(counters::Count::get);
+    let ring_errors = GLOBAL.ring_errors.iter().map(counters::Count::get).sum();
     per_reason
         .chain(rejected)
-        .chain(rest.map(counters::Count::get))
+        .chain(rest)
+        .chain([ring_errors])
         .collect()
 }
 
