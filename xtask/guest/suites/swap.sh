@@ -5,8 +5,8 @@
 . /suite/chain.sh
 . /suite/sample.sh
 
-SWAP_MIB=256
-WORK_MIB=176
+SWAP_MIB=384
+WORK_MIB=280
 # What is left to everything but the work, once the rest of memory is taken away.
 LEFT_MIB=96
 
