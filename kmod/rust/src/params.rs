@@ -59,6 +59,13 @@ pub fn deadline_ns() -> u64 {
     u64::from(DEADLINE_MS.get()) * 1_000_000
 }
 
+/// Nanoseconds for each known answer: a helper that has just begun gets a second, however short the
+/// deadline of requests is.
+#[must_use]
+pub fn known_answer_ns() -> u64 {
+    deadline_ns().max(1_000_000_000)
+}
+
 static PRIORITY: [AtomicI32; ALGORITHMS] = [const { AtomicI32::new(PRIORITY_DEFAULT) }; ALGORITHMS];
 static CROSSOVER: [AtomicI32; ALGORITHMS] = [const { AtomicI32::new(UNSET) }; ALGORITHMS];
 

@@ -228,7 +228,7 @@ impl Active {
                 tiles: room.tiles,
                 slot: slot.map(|s| s.slot),
                 bytes: shape.len,
-                deadline: crate::ffi::now().saturating_add(params::deadline_ns()),
+                deadline: crate::ffi::now().saturating_add(params::known_answer_ns()),
             };
             self.submit(algorithm, shape, flight);
             self.kat.submitted();

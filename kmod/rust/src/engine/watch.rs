@@ -72,7 +72,7 @@ impl Active {
             GLOBAL.known_answers_missing.add(1);
             self.quarantine(format_args!(
                 "known answers not given in {} ms",
-                params::DEADLINE_MS.get()
+                params::known_answer_ns() / MS
             ));
             return;
         }

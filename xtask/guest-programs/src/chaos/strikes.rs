@@ -148,7 +148,8 @@ impl Field {
                 Ok(false) => {}
                 Err(trouble) => broken = Some(trouble),
             }
-            c.helper > before.helper || broken.is_some()
+            // Rechecks of a session before may end after it did: the helper must be live, too.
+            (c.helper > before.helper && is_live()) || broken.is_some()
         })?;
         broken.map_or(Ok(()), Err)?;
         set_deadline(self.deadline)?;
@@ -187,7 +188,8 @@ impl Field {
         self.watch
             .until("requests taken back at the deadline", |c| {
                 taken = c.deadline - stopped.deadline;
-                taken > 0 && (c.in_flight == 0 || taken >= stopped.in_flight)
+                let over = c.quarantines > stopped.quarantines || c.closed > stopped.closed;
+                over || (taken > 0 && (c.in_flight == 0 || taken >= stopped.in_flight))
             })?;
         let hang = struck.elapsed();
         let back = self.watch.look()?;
@@ -262,9 +264,11 @@ impl Field {
         let before = self.watch.look()?;
         let in_flight = self.helper.strike(&format!("slow {late}"))?;
         let since = Instant::now();
-        // As many as it had have ended, here or there, and it serves again.
+        // As many as it had have ended, here or there, and it serves again. It may have had some that the
+        // module had taken back before.
         let ended = self.watch.until("the end of the slow requests", |c| {
-            c.helper + c.taken_over >= before.helper + before.taken_over + in_flight
+            c.in_flight == 0
+                || c.helper + c.taken_over >= before.helper + before.taken_over + in_flight
         })?;
         self.serves(&ended)?;
         Ok(outcome(in_flight, since.elapsed()))
@@ -342,4 +346,10 @@ const fn outcome(in_flight: u64, recovery: Duration) -> Outcome {
         hang: None,
         undetected: None,
     }
+}
+
+/// Whether the module routes requests to a helper.
+fn is_live() -> bool {
+    std::fs::read_to_string("/proc/kgpu")
+        .is_ok_and(|text| text.lines().any(|line| line.starts_with("state: live")))
 }
