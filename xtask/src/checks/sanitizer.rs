@@ -14,8 +14,8 @@ use crate::vm::Machine;
 
 /// Suites with what they add to the kernel's command line here. Longer runs are for `cargo xtask vm`.
 ///
-/// The suites life, faultinject and fuzz-device have not passed as a whole on this kernel yet: each comes here when it
-/// has, with a number of iterations that fits CI's time.
+/// The suites life and faultinject were not run on this kernel yet, and fuzz-device did not pass as a whole: each comes
+/// here when it has, with a number of iterations that fits CI's time.
 const SUITES: &[(&str, &str)] = &[("selftests", "guest_fuzz=10")];
 
 /// Minutes that CI has, unless `KGPU_CI_MINUTES` says otherwise.
