@@ -138,7 +138,7 @@ fn codes_are_read_back_and_others_refused() {
 #[test]
 fn unknown_flags_are_refused() {
     assert_eq!(Features::from_bits(1 << 1), None);
-    assert_eq!(AttachFlags::from_bits(1 << 1), None);
+    assert_eq!(AttachFlags::from_bits(1 << 2), None);
     assert_eq!(SubmissionFlags::from_bits(1 << 1), None);
     assert_eq!(TileFlags::from_bits(1), None);
 }
@@ -179,7 +179,7 @@ fn a_handshake_is_checked_field_by_field() {
             "structure size",
             60,
         ),
-        (Attach { flags: 2, ..good }, "attach flags", 2),
+        (Attach { flags: 4, ..good }, "attach flags", 4),
         (
             Attach {
                 features: 2,

@@ -81,7 +81,7 @@ impl From<DeviceError> for UserError {
                  (it drops what it does not need)"
                     .to_owned(),
             ),
-            (_, Errno::BUSY) | (Step::Attach, Errno::AGAIN) => (exit::BUSY, busy(&error.path)),
+            (_, Errno::BUSY) => (exit::BUSY, busy(&error.path)),
             (Step::Attach, Errno::NOTTY | Errno::INVAL) => (
                 exit::REVISION,
                 format!(
@@ -178,8 +178,7 @@ mod tests {
             (Step::Open, Errno::PERM, exit::NO_RIGHTS, "root"),
             (Step::Open, Errno::ACCESS, exit::NO_RIGHTS, "root"),
             (Step::Attach, Errno::PERM, exit::NO_RIGHTS, "CAP_SYS_ADMIN"),
-            (Step::Attach, Errno::BUSY, exit::BUSY, "another helper"),
-            (Step::Attach, Errno::AGAIN, exit::BUSY, "again"),
+            (Step::Attach, Errno::BUSY, exit::BUSY, "--takeover"),
             (Step::Attach, Errno::INVAL, exit::REVISION, "one release"),
             (Step::Attach, Errno::NOTTY, exit::REVISION, "one release"),
             (Step::Attach, Errno::NOMEM, exit::FAILURE, "pool_mib"),
