@@ -176,15 +176,24 @@ impl<S: AsRef<[Slot]> + AsMut<[Slot]>> Slots<S> {
     /// table at once and the generation to clear it under; `None` if the key has no slot or
     /// requests are still in flight on it (then [`Slots::release`] says so later).
     pub fn retire(&mut self, key: KeyId, hint: u32) -> Option<(u32, u32)> {
-        let slot = self.slot_mut(hint)?;
-        if slot.key != key || key == 0 {
+        if key == 0 || self.slot(hint)?.key != key {
+            return None;
+        }
+        self.retire_slot(hint).map(|generation| (hint, generation))
+    }
+
+    /// Forgets whatever key a slot has, for a table that no key is filled into any more. The result
+    /// is the generation to clear it under at once; `None` as with [`Slots::retire`].
+    pub fn retire_slot(&mut self, i: u32) -> Option<u32> {
+        let slot = self.slot_mut(i)?;
+        if slot.key == 0 {
             return None;
         }
         if slot.in_flight > 0 {
             slot.retired = true;
             return None;
         }
-        self.clear(hint).map(|generation| (hint, generation))
+        self.clear(i)
     }
 
     fn clear(&mut self, i: u32) -> Option<u32> {

@@ -67,7 +67,7 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
     // With every right: the driver may have to load its module and make its device nodes. What lives on of it
     // has none.
     let choice = options.backend.choose(privileges::drop_all)?;
-    let mut session = attach(options, &choice)?;
+    let mut session = attach(options, &choice, options.takeover)?;
     if let Err(errno) = privileges::drop_all_but_kept() {
         return Err(UserError::failure(
             format!("dropping rights failed: {errno}"),
@@ -118,13 +118,10 @@ struct Session {
     region: Arc<Region>,
 }
 
-fn attach(options: &Options, choice: &Choice) -> Result<Session, UserError> {
+fn attach(options: &Options, choice: &Choice, takeover: bool) -> Result<Session, UserError> {
     let device = Device::open(&options.device)?;
-    let attach: Attach = device.attach(
-        choice.name(),
-        choice.tile_bytes(options.tile_kib),
-        options.takeover,
-    )?;
+    let attach: Attach =
+        device.attach(choice.name(), choice.tile_bytes(options.tile_kib), takeover)?;
     let region = Region::of_device(
         std::os::fd::AsFd::as_fd(&device),
         &attach,
@@ -145,7 +142,7 @@ fn attach(options: &Options, choice: &Choice) -> Result<Session, UserError> {
     })
 }
 
-/// Attaches again after a session was retired; `None` when a signal came meanwhile.
+/// Attaches again after a session was retired, never over another helper that came meanwhile; `None` when a signal came meanwhile.
 fn attach_anew(
     options: &Options,
     choice: &Choice,
@@ -157,12 +154,13 @@ fn attach_anew(
         if signals.wait(pause).map_err(waiting)? > 0 {
             return Ok(None);
         }
-        let attached = privileges::with_kept(|| attach(options, choice)).map_err(|errno| {
-            UserError::failure(
-                format!("switching CAP_SYS_ADMIN on to attach anew failed: {errno}"),
-                "start `kgpu serve` again as root",
-            )
-        })?;
+        let attached =
+            privileges::with_kept(|| attach(options, choice, false)).map_err(|errno| {
+                UserError::failure(
+                    format!("switching CAP_SYS_ADMIN on to attach anew failed: {errno}"),
+                    "start `kgpu serve` again as root",
+                )
+            })?;
         match attached {
             Err(error) if error.code == exit::BUSY && since.elapsed() < REATTACH => {
                 tracing::debug!("the old session is still being taken down");

@@ -269,7 +269,8 @@ pub fn current() -> Option<Arc<Session>> {
     ATTACHED.get(&mut lock()).current().cloned()
 }
 
-/// Forgets a key that its owner changed or freed, in the slots of every session.
+/// Forgets a key that its owner changed or freed, in the session that keys are filled into: the others
+/// forget theirs when they are replaced, retired or quarantined.
 pub fn retire_key(guard: &mut Guard, key: KeyId, hint: u32) {
     if key == 0 {
         return;

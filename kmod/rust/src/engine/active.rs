@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use kgpu_core::abi::{RequestId, SessionState, word};
 use kgpu_core::inflight::{InFlight, Seat};
+use kgpu_core::keytable;
 use kgpu_core::num::index;
 use kgpu_core::ring::{CompletionConsumer, RingError, RingPlace, SubmissionProducer};
 use kgpu_core::runs::GRANULE;
@@ -120,6 +121,20 @@ impl Active {
             );
             self.unroute();
             self.session.set_state(SessionState::Retired);
+            self.retire_keys();
+        }
+    }
+
+    /// Nothing more is sent: each key leaves the table now, or with its last request. Transforms know
+    /// one slot of theirs only, and another session may have it.
+    fn retire_keys(&self) {
+        let (layout, words) = (&self.session.layout, self.session.control.words());
+        for slot in 0..layout.sizes.keys {
+            let mut guard = lock();
+            let slots = &mut self.session.books.get(&mut guard).slots;
+            if let Some(generation) = slots.retire_slot(slot) {
+                keytable::clear(words, layout, slot, generation);
+            }
         }
     }
 
@@ -163,6 +178,7 @@ impl Active {
             SessionState::Retired
         };
         self.session.set_state(state);
+        self.retire_keys();
     }
 
     /// Sets routing to what the session's state says, if it is the one that is routed to.
@@ -203,6 +219,7 @@ impl Active {
         GLOBAL.quarantines.add(1);
         self.unroute();
         self.session.set_state(SessionState::Quarantined);
+        self.retire_keys();
         self.abandon(Reason::Quarantine);
     }
 
@@ -281,7 +298,7 @@ impl Active {
         let cleared = slots.release(slot);
         let is_free = slots.in_flight(slot) == 0;
         if let Some(generation) = cleared {
-            kgpu_core::keytable::clear(
+            keytable::clear(
                 self.session.control.words(),
                 &self.session.layout,
                 slot,
@@ -310,7 +327,7 @@ impl Drop for Active {
         // Keys leave the region with the helper, not with the pages' last reference.
         let layout = self.session.layout;
         for slot in 0..layout.sizes.keys {
-            kgpu_core::keytable::clear(self.session.control.words(), &layout, slot, 0);
+            keytable::clear(self.session.control.words(), &layout, slot, 0);
         }
     }
 }

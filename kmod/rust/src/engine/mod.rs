@@ -139,7 +139,10 @@ impl Engine {
         let closed = |row: &mut Row| row[0].session.closed.load(Ordering::Acquire);
         while let Some(at) = self.actives.iter_mut().position(closed) {
             let row = self.actives.remove(at);
-            self.bury(row[0].session.clone());
+            let session = row[0].session.clone();
+            // Clears its keys, before anybody is told that it is gone.
+            drop(row);
+            self.bury(session);
         }
     }
 

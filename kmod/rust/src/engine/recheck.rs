@@ -101,12 +101,12 @@ pub(super) fn compare(job: &Job, recheck: Recheck, error: i32) {
 
 /// Offset of the first byte in which the helper's result differs from the one delivered.
 fn first_difference(job: &Job, recheck: &Recheck) -> Option<u32> {
-    const PIECE: usize = 256;
-    let (mut ours, mut theirs) = ([0; PIECE], [0; PIECE]);
+    const PIECE: u32 = 256;
+    let (mut ours, mut theirs) = ([0; PIECE as usize], [0; PIECE as usize]);
     let len = job.core().output_len;
     let mut at = 0;
     while at < len {
-        let count = (len - at).min(256);
+        let count = (len - at).min(PIECE);
         let (Some(ours), Some(theirs)) = (
             ours.get_mut(..index(u64::from(count))),
             theirs.get_mut(..index(u64::from(count))),

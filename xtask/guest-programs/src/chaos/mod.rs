@@ -21,7 +21,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use counters::Counters;
 use load::{Load, Target};
@@ -33,36 +33,6 @@ use watch::{PATIENCE, Trouble, Watch};
 const TRIES: u32 = 20;
 /// How often progress is told.
 const NEWS: Duration = Duration::from_secs(30);
-
-/// Kinds as the command line names them.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Named {
-    Kill,
-    Stop,
-    Takeover,
-    Garbage,
-    Words,
-    WrongData,
-    Slow,
-    Error,
-    Pressure,
-}
-
-impl From<Named> for Kind {
-    fn from(named: Named) -> Self {
-        match named {
-            Named::Kill => Self::Kill,
-            Named::Stop => Self::Stop,
-            Named::Takeover => Self::Takeover,
-            Named::Garbage => Self::Garbage,
-            Named::Words => Self::Words,
-            Named::WrongData => Self::WrongData,
-            Named::Slow => Self::Slow,
-            Named::Error => Self::Error,
-            Named::Pressure => Self::Pressure,
-        }
-    }
-}
 
 /// Options of `chaos`.
 #[derive(Debug, Args)]
@@ -81,7 +51,7 @@ pub struct Options {
     seconds: u64,
     /// Kinds of faults
     #[arg(long, value_enum, value_delimiter = ',')]
-    kinds: Vec<Named>,
+    kinds: Vec<Kind>,
     /// Block devices under load
     #[arg(long)]
     device: Vec<PathBuf>,
@@ -127,7 +97,7 @@ pub fn run(options: &Options) -> io::Result<bool> {
         }
         return Ok(found.is_ok());
     }
-    let kinds: Vec<Kind> = options.kinds.iter().map(|kind| Kind::from(*kind)).collect();
+    let kinds = &options.kinds;
     let targets: Vec<Target> = options
         .device
         .iter()
@@ -138,7 +108,7 @@ pub fn run(options: &Options) -> io::Result<bool> {
     let mut load = Load::start(&targets, options.seed, options.sample);
     // This thread and the helpers that it starts need not wait for the load to let them run.
     let _refused = rustix::process::nice(-10);
-    let plan = Plan::new(options.seed, &kinds);
+    let plan = Plan::new(options.seed, kinds);
     let field = Field::new(
         plan.first(),
         options.seed,

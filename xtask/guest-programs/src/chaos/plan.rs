@@ -1,10 +1,11 @@
 //! What will be struck, in which order and with which numbers: all of it follows from the seed.
 //! Nothing here looks at the machine, so that two runs of a seed strike the same way.
 
+use clap::ValueEnum;
 use fastrand::Rng;
 
 /// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// SIGKILL.
     Kill,

@@ -164,25 +164,46 @@ fn a_stalled_helper_can_be_taken_over() {
     world.swap(&mut old);
 }
 
+/// The replaced helper stays, and with it its region: no key stays there but those that its requests
+/// need, and those go with the last of them.
 #[test]
-fn keys_that_go_leave_every_session() {
-    let (mut world, mut old, waiting) = taken_over();
-    let tfm = Transform::new("cbc(aes)", &[0x5a; 16]);
-    let next = Request::cipher(&tfm, Op::Encrypt, &bytes(512, 1), [9; 16]);
-    next.submit();
+fn keys_leave_the_session_that_was_replaced() {
+    let mut world = World::live();
+    let idle = Transform::new("ecb(aes)", &[0x5a; 16]);
+    let done = Request::cipher(&idle, Op::Encrypt, &bytes(512, 1), [0; 16]);
+    done.submit();
     world.settle();
-    next.assert_right();
-    drop(next);
-    let old_keys = key_bytes(old.helper.as_ref().unwrap());
-    assert!(old_keys > 0, "its request holds the slot");
-    assert!(key_bytes(world.helper()) > 0);
-    assert_eq!(waiting.answers(), 0);
+    let waiting = request(2);
+    waiting.submit();
+    world.passes();
+    world.helper().take();
+    let both = key_bytes(world.helper());
+    let mut old = world.set_aside();
+    world.attach_as(AttachFlags::TAKEOVER);
+    world.start();
+    let one = key_bytes(old.helper.as_ref().unwrap());
+    assert!(
+        one > 0 && one < both,
+        "{one} of {both}: its request needs one"
+    );
+    // The same keys, filled into other slots of the new session.
+    for _ in 0..2 {
+        let again = Request::cipher(&idle, Op::Encrypt, &bytes(512, 1), [0; 16]);
+        again.submit();
+        world.settle();
+        again.assert_right();
+        assert_eq!(again.fallbacks(), 0);
+    }
     world.swap(&mut old);
     world.settle();
+    waiting.assert_right();
+    assert_eq!(waiting.fallbacks(), 0);
+    assert_eq!(key_bytes(world.helper()), 0, "while its session lives");
     world.kill();
     world.swap(&mut old);
-    tfm.set_key(&[0x77; 16]);
-    assert_eq!(key_bytes(world.helper()), 0);
+    assert!(key_bytes(world.helper()) > 0);
+    idle.set_key(&[0x77; 16]);
+    world.assert_balanced();
 }
 
 /// Bytes of the session's key table that are not zero, but for generations.
