@@ -151,7 +151,8 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
         initrd: &initrd,
         append: format!(
             // Emulation is slow: neither a stall nor a long work item is a finding. The suites' marks must not be dropped.
-            "console=ttyS0 panic=-1 log_buf_len=4M printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=120 \
+            // The root can't be swapped out (a tmpfs could): what a suite leaves of memory is what its work gets.
+            "console=ttyS0 panic=-1 rootfstype=ramfs log_buf_len=4M printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=120 \
              workqueue.cpu_intensive_thresh_us=1000000 guest_suite={suite} {}",
             machine.append
         ),
