@@ -81,7 +81,7 @@ fn count(step: &str, command: &mut Command, tally: &mut Tally) -> Result<()> {
         return Ok(());
     }
     let errors = String::from_utf8_lossy(&run.stderr).into_owned();
-    println!("{}\n{}", shell::tail(&text, 200), shell::tail(&errors, 60));
+    println!("{}\n{}", failures(&text), shell::tail(&errors, 60));
     let named = failed_names(&text);
     if named.is_empty() {
         bail!("cargo ended with {}", run.status);
@@ -123,13 +123,27 @@ fn failed_names(text: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// What the failed tests of every binary printed: from the word that cargo begins it with to the result.
+fn failures(text: &str) -> String {
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        inside |= line == "failures:";
+        if inside {
+            lines.push(line);
+        }
+        inside &= !line.starts_with("test result: ");
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn results_of_all_binaries_add_up() {
-        let text = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\
+        let text = "running 2 tests\ntest a ... ok\ntest b ... FAILED\nfailures:\n---- b ----\nwhy\n\
                     test result: FAILED. 1 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
                     test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s\n";
         assert_eq!(
@@ -141,5 +155,8 @@ mod tests {
             }
         );
         assert_eq!(failed_names(text), ["b"]);
+        let shown = failures(text);
+        assert!(shown.starts_with("failures:\n---- b ----\nwhy\ntest result: FAILED."));
+        assert_eq!(shown.lines().count(), 4);
     }
 }
