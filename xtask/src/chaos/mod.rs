@@ -28,6 +28,8 @@ use rows::{End, Fault};
 const KINDS: &str = "kill,stop,takeover,garbage,words,wrong-data,slow,error,pressure";
 /// Memory of a guest: little, so that memory pressure is soon there.
 const MEMORY_MIB: u32 = 1024;
+/// The same where the kernel keeps an eighth of it to watch the rest, and holds back what was freed.
+const MEMORY_WATCHED_MIB: u32 = 2048;
 /// Seconds for booting, preparing volumes and ending, beside the faults.
 const AROUND: u64 = 420;
 /// What a run of `cargo xtask test` strikes.
@@ -60,6 +62,9 @@ pub struct Options {
     /// Helpers with wrong data for each number of `--detection`
     #[arg(long, default_value_t = 100)]
     rounds: u64,
+    /// Which kernel the guests run
+    #[arg(long, value_enum, default_value = "6.12")]
+    kernel: Series,
     /// Show the guests' consoles
     #[arg(long, short)]
     verbose: bool,
@@ -83,6 +88,7 @@ pub fn check(paths: &Paths, tally: &mut Tally) -> Result<()> {
         seconds: 600,
         detection: Vec::new(),
         rounds: 0,
+        kernel: Series::V6_12,
         verbose: false,
     };
     run(paths, &options, tally)
@@ -105,7 +111,7 @@ fn run(paths: &Paths, options: &Options, tally: &mut Tally) -> Result<()> {
             options.jobs
         );
     }
-    let image = setup::for_kernels(paths, &[Series::V6_12])?.remove(0);
+    let image = setup::for_kernels(paths, &[options.kernel])?.remove(0);
     let modules = kmod::build(paths, &image)?;
     let programs = vm::programs(paths)?;
     let guest = Guest {
@@ -215,7 +221,11 @@ fn machine(options: &Options, seed: u64, faults: u64, instance: u32) -> Machine 
             "chaos_faults={faults} chaos_seed={seed} chaos_deadline_ms={} chaos_kinds={} chaos_seconds={} log_buf_len=16M",
             options.deadline_ms, options.kinds, options.seconds
         ),
-        mem: MEMORY_MIB,
+        mem: if options.kernel == Series::Sanitizer {
+            MEMORY_WATCHED_MIB
+        } else {
+            MEMORY_MIB
+        },
         timeout: options.seconds + AROUND,
         verbose: options.verbose,
         instance,
