@@ -1,14 +1,15 @@
 //! A helper on one thread: takes submissions, computes them by the algorithms' CPU side, answers,
 //! and lies where it is told to. It maps nothing and sleeps nowhere: that is its owner's part.
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::lie::RingNow;
-use super::{Dice, Lie, Lookup, View};
+use super::{Dice, Expand, Lie, Lookup, View};
 use crate::abi::{AlgorithmId, Completion, Layout, Reflect, Status, Submission, Tile, word};
+use crate::algorithm::Algorithm;
 use crate::cpu::{CpuKey, Data, Work};
 use crate::keytable;
 use crate::num::{index, low32};
@@ -17,10 +18,15 @@ use crate::ring::{CompletionProducer, RingError, RingPlace, SubmissionConsumer};
 /// What a completion of a request that failed on purpose carries as its detail.
 pub const ON_PURPOSE: u64 = 0xbad;
 
+/// By the algorithm's own CPU side.
+fn expand(algorithm: &Algorithm, key: &[u8]) -> Option<Arc<dyn CpuKey>> {
+    (algorithm.cpu)(key).ok().map(Arc::from)
+}
+
 struct Filled {
     generation: u32,
     algorithm: u16,
-    key: Box<dyn CpuKey>,
+    key: Arc<dyn CpuKey>,
 }
 
 /// A helper, and what it took and has not answered.
@@ -28,6 +34,7 @@ pub struct MockHelper {
     layout: Layout,
     session: u32,
     lookup: Lookup,
+    expand: Expand,
     submissions: SubmissionConsumer,
     completions: CompletionProducer,
     /// Taken off the ring and not answered, oldest first.
@@ -66,7 +73,16 @@ impl MockHelper {
             layout,
             session,
             lookup,
+            expand,
         }
+    }
+
+    /// Expands keys by `expand`: one that remembers them, where thousands of helpers live one after
+    /// the other.
+    #[must_use]
+    pub const fn expanding_by(mut self, expand: Expand) -> Self {
+        self.expand = expand;
+        self
     }
 
     /// Takes what was published. The result is how many that was.
@@ -200,14 +216,14 @@ impl MockHelper {
             let mut entry = keytable::read(view.control, &self.layout, slot, generation)
                 .ok_or(Status::StaleKey)?;
             let key = if entry.algorithm == tile.algorithm {
-                entry.bytes().and_then(|key| (algorithm.cpu)(key).ok())
+                entry.bytes().and_then(|key| (self.expand)(algorithm, key))
             } else {
                 None
             };
             zeroize::Zeroize::zeroize(&mut entry.key);
             key.ok_or(Status::Malformed)?
         } else {
-            (algorithm.cpu)(&[]).map_err(|_| Status::BackendFailed)?
+            (self.expand)(algorithm, &[]).ok_or(Status::BackendFailed)?
         };
         let filled = Filled {
             generation: tile.key_generation,

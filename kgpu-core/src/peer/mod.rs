@@ -19,12 +19,18 @@ pub use hostile::{Case, Ground, HOSTILE, Hostile};
 pub use kernel::{Broken, Landed, MockKernel, Request};
 pub use lie::{Answer, Lie};
 
+use alloc::sync::Arc;
+
 use crate::abi::AlgorithmId;
 use crate::algorithm::Algorithm;
 use crate::cell::Words;
+use crate::cpu::CpuKey;
 
 /// Finds an algorithm: this crate knows none.
 pub type Lookup = fn(AlgorithmId) -> Option<&'static Algorithm>;
+
+/// Expands a key; `None` when the algorithm takes no such.
+pub type Expand = fn(&Algorithm, &[u8]) -> Option<Arc<dyn CpuKey>>;
 
 /// The bytes of requests.
 pub trait Pool: core::fmt::Debug {

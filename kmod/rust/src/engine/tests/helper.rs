@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kgpu_core::abi::{Completion, Status, Submission};
 use kgpu_core::peer::{Dice, Lie, MockHelper, Pool, View};
 
-use crate::ffi::Pages;
+use crate::ffi::{Pages, mock};
 use crate::session::Session;
 
 impl Pool for Pages {
@@ -41,7 +41,8 @@ pub(super) struct Helper {
 
 impl Helper {
     pub(super) fn new(session: Arc<Session>) -> Self {
-        let peer = MockHelper::new(session.layout, session.generation, kgpu_algos::by_id);
+        let peer = MockHelper::new(session.layout, session.generation, kgpu_algos::by_id)
+            .expanding_by(mock::expand);
         Self { session, peer }
     }
 

@@ -7,6 +7,7 @@ use kgpu_core::iv;
 use kgpu_core::num::index;
 use kgpu_core::request::Shape;
 
+use super::keys::expand;
 use crate::errno::Errno;
 
 /// Runs `work` under a key. `EINVAL` for what the algorithm does not do.
@@ -17,7 +18,7 @@ fn run(
     src: &[u8],
     dst_len: usize,
 ) -> Result<Vec<u8>, Errno> {
-    let key = (algorithm.cpu)(key).map_err(|_| Errno::INVAL)?;
+    let key = expand(algorithm, key).ok_or(Errno::INVAL)?;
     let mut dst = vec![0; dst_len];
     key.run(work, Data::Apart { src, dst: &mut dst })
         .map_err(|_| Errno::INVAL)?;

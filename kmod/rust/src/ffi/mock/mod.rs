@@ -9,6 +9,7 @@
 mod buffers;
 mod compute;
 mod jobs;
+mod keys;
 mod pages;
 mod requests;
 mod services;
@@ -17,6 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use buffers::PoolBuffer;
 pub(crate) use jobs::{forget_jobs, run_fallbacks, set_queue_limit};
+pub(crate) use keys::expand;
 pub(crate) use pages::live_pages;
 pub(crate) use requests::{Request, Transform};
 pub(crate) use services::{
