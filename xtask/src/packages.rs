@@ -46,6 +46,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("e2fsprogs", "guest: ext4"),
     ("ecryptfs-utils", "guest: eCryptfs mounts"),
     ("keyutils", "guest: keyrings"),
+    ("mount", "guest: mounts"),
     ("kcapi-tools", "guest: AF_ALG"),
     (
         "util-linux",
