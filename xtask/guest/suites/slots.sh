@@ -48,23 +48,12 @@ while [ ! -e /tmp/enough ]; do
 	echo one >>/tmp/flood.count."$1"
 done
 END
-modprobe algif_skcipher
 rm -f /tmp/enough
-# flood_reaches_kgpu: whether AF_ALG gives its driver to whoever asks. From 7.3 on it takes no asynchronous driver at
-# all, not even unrestricted.
-flood_reaches_kgpu() {
-	kcapi-enc -e -c cbc-twofish-kgpu --iv 00112233445566778899aabbccddeeff --keyfd 7 -i /tmp/plain -o /tmp/flood.first 7</tmp/key.first
-}
-RESTRICT=/proc/sys/crypto/af_alg_restrict
-[ ! -e $RESTRICT ] || echo 0 >$RESTRICT
-head -c 32 /dev/urandom >/tmp/key.first
-if flood_reaches_kgpu; then
+if af_alg_takes cbc-twofish-kgpu 32; then
 	# The flood is an ordinary user's: its share of slots and pool is not root's.
 	for i in 1 2; do setpriv --reuid=1000 --regid=1000 --clear-groups sh /tmp/flood.sh $i & done
-elif [ -e $RESTRICT ]; then
-	skip "an ordinary user's flood of AF_ALG requests" "this kernel's AF_ALG takes no asynchronous driver"
 else
-	fail "AF_ALG takes kgpu's driver"
+	without_af_alg "an ordinary user's flood of AF_ALG requests"
 fi
 (while [ ! -e /tmp/enough ]; do fio_verify /mnt/luks/fio 4 >/tmp/fio.out 2>&1 || : >/tmp/fio.failed; done) &
 fio=$!
