@@ -146,9 +146,13 @@ af_alg_takes() {
 	head -c "$2" /dev/urandom >/tmp/af_alg.key
 	kcapi-enc -e -c "$1" --iv 00112233445566778899aabbccddeeff --keyfd 7 -i /tmp/af_alg.plain -o /tmp/af_alg.out 7</tmp/af_alg.key
 }
-# without_af_alg WHAT: leaves it out where the kernel is one that restricts AF_ALG; elsewhere that is a fault.
+# without_af_alg WHAT NAME KEYBYTES: leaves something out where the kernel is one that restricts AF_ALG, and that takes the
+# stock driver of the same algorithm; elsewhere a refusal is a fault.
 without_af_alg() {
-	if [ -e $RESTRICTION ]; then skip "$1" "this kernel's AF_ALG takes no asynchronous driver"; else
+	if [ -e $RESTRICTION ]; then
+		check "AF_ALG takes the stock driver of $2" af_alg_takes "$(awk -v name="$2" '$1 == name { print $3 }' $STATUS)" "$3"
+		skip "$1" "this kernel's AF_ALG takes no asynchronous driver"
+	else
 		fail "$1" "AF_ALG refuses kgpu's drivers"
 	fi
 }

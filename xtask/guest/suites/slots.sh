@@ -53,7 +53,7 @@ if af_alg_takes cbc-twofish-kgpu 32; then
 	# The flood is an ordinary user's: its share of slots and pool is not root's.
 	for i in 1 2; do setpriv --reuid=1000 --regid=1000 --clear-groups sh /tmp/flood.sh $i & done
 else
-	without_af_alg "an ordinary user's flood of AF_ALG requests"
+	without_af_alg "an ordinary user's flood of AF_ALG requests" 'cbc(twofish)' 32
 fi
 (while [ ! -e /tmp/enough ]; do fio_verify /mnt/luks/fio 4 >/tmp/fio.out 2>&1 || : >/tmp/fio.failed; done) &
 fio=$!

@@ -38,6 +38,7 @@ const ON_7: &[&str] = &[
     "crypto",
     "device",
     "pin",
+    "suspend",
     "takeover",
     "tools",
 ];
