@@ -8,6 +8,7 @@ mod bundle;
 mod cargo_tools;
 mod chaos;
 mod checks;
+mod debian13;
 mod demo;
 mod fuzz;
 mod images;
@@ -119,8 +120,9 @@ impl KernelChoice {
         match self {
             Self::V6_1 => vec![Series::V6_1],
             Self::V6_12 => vec![Series::V6_12],
+            Self::V7 => vec![Series::V7],
             Self::Sanitizer => vec![Series::Sanitizer],
-            Self::All => vec![Series::V6_1, Series::V6_12],
+            Self::All => Series::STOCK.to_vec(),
         }
     }
 }

@@ -108,12 +108,12 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "kmod",
-        what: "modules for 6.1 and 6.12, symbols and relocations",
+        what: "modules for 6.1, 6.12 and 7.x, symbols and relocations",
         run: guests::modules,
     },
     Step {
         name: "vm",
-        what: "guest suites on 6.1 and 6.12",
+        what: "guest suites on 6.1, 6.12 and 7.x",
         run: guests::suites,
     },
     Step {

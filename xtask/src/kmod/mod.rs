@@ -13,7 +13,7 @@ use crate::images::Image;
 use crate::paths::Paths;
 use crate::shell;
 
-/// Flags that make rustc's output fit a stock kernel's mitigations and linker; proven on 6.1 and 6.12.
+/// Flags that make rustc's output fit a stock kernel's mitigations and linker; proven on 6.1, 6.12 and 7.3.
 const RUSTFLAGS: &str = concat!(
     "-Zretpoline-external-thunk -Zcf-protection=branch -Cjump-tables=n -Zfunction-return=thunk-extern ",
     "-Zpatchable-function-entry=16,16 -Cforce-unwind-tables=n -Zplt=yes -Zfunction-sections=n ",
@@ -62,6 +62,7 @@ impl Modules {
 
 /// Builds the Rust object and all modules for `image`.
 pub fn build(paths: &Paths, image: &Image) -> Result<Modules> {
+    let place = kbuild::Place::of(paths, image)?;
     let work = paths.target.join("kmod");
     let _lock = Paths::lock(&work)?;
     let rust = if image.has_kasan()? {
@@ -77,7 +78,7 @@ pub fn build(paths: &Paths, image: &Image) -> Result<Modules> {
     };
     shell::timed(
         &format!("kernel module: Kbuild for {}", image.version),
-        || kbuild::run(&paths.root.join("kmod"), &work, &rust, image),
+        || kbuild::run(&paths.root.join("kmod"), &work, &rust, image, &place),
     )
 }
 
