@@ -30,6 +30,8 @@ pub enum Series {
     V7,
     /// The newer kernel with KASAN and its like, built here: see `cargo xtask kernel`.
     Sanitizer,
+    /// User-Mode Linux, built here: a program that needs no QEMU.
+    Uml,
 }
 
 /// One kernel or all stock ones.
@@ -46,6 +48,8 @@ pub enum KernelChoice {
     V7,
     /// The one with KASAN and its like, built here.
     Sanitizer,
+    /// User-Mode Linux, built here.
+    Uml,
     /// The stock ones.
     All,
 }
@@ -61,6 +65,7 @@ impl Series {
             Self::V6_12 => "6.12",
             Self::V7 => "7",
             Self::Sanitizer => "sanitizer",
+            Self::Uml => "uml",
         }
     }
 }
@@ -75,9 +80,16 @@ pub struct Image {
 }
 
 impl Image {
-    /// The bootable kernel.
-    pub fn vmlinuz(&self) -> PathBuf {
-        self.dir.join(format!("boot/vmlinuz-{}", self.version))
+    /// The bootable kernel; of User-Mode Linux, the program.
+    pub fn bootable(&self) -> PathBuf {
+        let name = if self.is_uml() { "linux" } else { "vmlinuz" };
+        self.dir.join(format!("boot/{name}-{}", self.version))
+    }
+
+    /// Whether it is a program of this machine rather than a kernel for one.
+    pub fn is_uml(&self) -> bool {
+        let program = format!("boot/linux-{}", self.version);
+        self.dir.join(program).exists()
     }
 
     /// The build folder for modules (Kbuild's `-C`).
@@ -116,8 +128,10 @@ impl Image {
 ///
 /// Our own is built instead, and again only when its configuration changed.
 pub fn ensure(paths: &Paths, series: Series, refresh: bool, own_state: bool) -> Result<Image> {
-    if series == Series::Sanitizer {
-        return kernel::ensure(paths);
+    match series {
+        Series::Sanitizer => return kernel::ensure(paths, kernel::SANITIZER),
+        Series::Uml => return kernel::ensure(paths, kernel::UML),
+        _ => {}
     }
     let dir = paths
         .cache

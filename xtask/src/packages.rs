@@ -60,6 +60,7 @@ const FOR_KERNEL: &[(&str, &str)] = &[
     ("bison", "kernel build: configuration"),
     ("flex", "kernel build: configuration"),
     ("libelf-dev", "kernel build: objtool"),
+    ("patch", "kernel build: our changes to its source"),
 ];
 
 /// Names of `packages` that are not installed.

@@ -6,9 +6,10 @@ mod gpu;
 mod guests;
 mod lints;
 mod sanitizer;
+mod time;
+mod uml;
 
 use std::process::ExitCode;
-use std::sync::LazyLock;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -32,9 +33,6 @@ struct Step {
     what: &'static str,
     run: fn(&Paths, &mut Tally) -> Result<()>,
 }
-
-/// When the checks began: what depends on CI's time looks here.
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// In order of cost, so that a simple mistake shows early.
 const STEPS: &[Step] = &[
@@ -122,6 +120,11 @@ const STEPS: &[Step] = &[
         run: guests::mitigations,
     },
     Step {
+        name: "uml",
+        what: "guest suites on User-Mode Linux, the newest kernel as a program",
+        run: uml::suites,
+    },
+    Step {
         name: "sanitizer",
         what: "KASAN, lockdep, kmemleak, failing allocations, long self-tests, a fuzzer of the device",
         run: sanitizer::suites,
@@ -142,7 +145,7 @@ pub fn run(paths: &Paths, options: &Options) -> Result<ExitCode> {
             names.join(", ")
         );
     }
-    let started = *STARTED;
+    let started = *time::STARTED;
     let mut tally = Tally::default();
     let mut lines = Vec::new();
     for step in STEPS {

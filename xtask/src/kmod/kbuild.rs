@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::target::Target;
 use super::{Modules, write_if_changed};
 use crate::debian13::{Bind, Folder};
 use crate::images::Image;
@@ -19,7 +20,14 @@ pub const PARTS: &[&str] = &["sample", "test"];
 const SOURCES: &[&str] = &["Kbuild", "glue", "include"];
 
 /// Copies the sources to `work/<release>`, puts the Rust object beside them and builds all modules.
-pub fn run(kmod: &Path, work: &Path, rust: &Path, image: &Image, place: &Place) -> Result<Modules> {
+pub fn run(
+    kmod: &Path,
+    work: &Path,
+    rust: &Path,
+    image: &Image,
+    target: &Target,
+    place: &Place,
+) -> Result<Modules> {
     let dir = work.join(&image.version);
     let mut sources = Vec::new();
     for name in SOURCES.iter().chain(PARTS) {
@@ -30,19 +38,28 @@ pub fn run(kmod: &Path, work: &Path, rust: &Path, image: &Image, place: &Place) 
         bail!("{} is missing", kmod.join("Kbuild").display());
     }
     write_if_changed(&dir.join("rust_obj.bin"), &fs::read(rust)?)?;
-    make(place, image, &dir, None)?;
+    make(place, target, image, &dir, None)?;
     for part in PARTS {
         if dir.join(part).join("Kbuild").exists() {
-            make(place, image, &dir, Some(part))?;
+            make(place, target, image, &dir, Some(part))?;
         }
     }
     Ok(Modules { dir })
 }
 
 /// Builds what lies in `dir`, or in a part of it against the former's symbols.
-fn make(place: &Place, image: &Image, dir: &Path, part: Option<&str>) -> Result<()> {
+fn make(
+    place: &Place,
+    target: &Target,
+    image: &Image,
+    dir: &Path,
+    part: Option<&str>,
+) -> Result<()> {
     let (mut command, kdir, root) = place.make(image, dir)?;
-    command.arg("-C").arg(kdir);
+    command
+        .arg("-C")
+        .arg(kdir)
+        .args(target.arch.map(|arch| format!("ARCH={arch}")));
     match part {
         None => command.arg(format!("M={}", root.display())),
         Some(part) => {
