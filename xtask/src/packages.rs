@@ -50,7 +50,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("kcapi-tools", "guest: AF_ALG"),
     (
         "util-linux",
-        "guest: setpriv; mounts that only a build sees",
+        "setpriv, here and in the guest; mounts that only a build sees",
     ),
 ];
 

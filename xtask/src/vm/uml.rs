@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use super::process::{Boot, Started, send_lines};
 
 /// Puts the standard error, which is the results' pipe, where the guest's second serial port writes, and what the
-/// program says itself on the console.
-const PORTS: &str = "exec \"$@\" 3>&2 2>&1";
+/// program says itself on the console. It ends with whoever started it, however that ends.
+const PORTS: &str = "exec setpriv --pdeathsig KILL -- \"$@\" 3>&2 2>&1";
 
 /// Starts it.
 pub fn start(boot: &Boot<'_>) -> Result<Started> {
