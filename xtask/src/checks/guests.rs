@@ -18,10 +18,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "faultinject",
         "the step sanitizer: stock kernels inject no faults",
     ),
-    (
-        "fuzz-device",
-        "`cargo xtask vm`: a process of the fuzzer's own ends by SIGSEGV now and then, and why is not known",
-    ),
+    ("fuzz-device", "the step sanitizer"),
     ("mitigations", "the step of that name"),
     ("smoke", "the step mitigations"),
 ];

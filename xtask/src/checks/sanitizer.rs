@@ -9,11 +9,13 @@ use crate::paths::Paths;
 use crate::tally::Tally;
 use crate::vm::Machine;
 
-/// Suites with what they add to the kernel's command line here. Longer runs are for `cargo xtask vm`.
-///
-/// The suites life and faultinject were not run on this kernel yet, and fuzz-device did not pass as a whole: each comes
-/// here when it has, with a number of iterations that fits CI's time.
-const SUITES: &[(&str, &str)] = &[("selftests", "guest_fuzz=10")];
+/// Suites with what they add to the kernel's command line here: as much as CI's time allows. Longer runs, and the suite
+/// life, are for `cargo xtask vm`, faults at random moments for `cargo xtask chaos --kernel sanitizer`.
+const SUITES: &[(&str, &str)] = &[
+    ("selftests", "guest_fuzz=10"),
+    ("faultinject", "guest_stride=10 guest_load_stride=200"),
+    ("fuzz-device", "guest_seconds=3"),
+];
 
 /// Minutes that must remain for the kernel to be built and used.
 const FOR_BUILD: u64 = 45;
