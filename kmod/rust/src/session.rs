@@ -110,6 +110,20 @@ pub fn row<T: Default>(count: usize) -> Result<Box<[T]>, Errno> {
     Ok(row.into_boxed_slice())
 }
 
+/// Shares a value, or `ENOMEM`.
+#[cfg(kgpu_kernel)]
+fn share<T>(value: T) -> Result<Arc<T>, Errno> {
+    Arc::try_new(value).map_err(|_| Errno::NOMEM)
+}
+
+/// Shares a value.
+#[cfg(not(kgpu_kernel))]
+// As the kernel's, where it can fail.
+#[allow(clippy::unnecessary_wraps)]
+fn share<T>(value: T) -> Result<Arc<T>, Errno> {
+    Ok(Arc::new(value))
+}
+
 /// What a helper's handshake says of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
@@ -196,7 +210,7 @@ impl Session {
             wrong: Found::none(),
         };
         session.set_state(SessionState::Attached);
-        Ok(Arc::new(session))
+        share(session)
     }
 
     /// Where the session stands.

@@ -82,9 +82,10 @@ pub fn run(options: &Options) -> io::Result<bool> {
     let found = format!(
         "{injected} allocations failed: {survived} done without, failures by errno {failures:?}"
     );
-    // A module or an algorithm that the kernel could not get for want of memory is one that is not there.
+    // A module or an algorithm that the kernel could not get for want of memory is one that is not there; a socket that
+    // it could not make is one too many.
     let clean = |e: &i32| {
-        [Errno::NOMEM, Errno::NOENT, Errno::NOBUFS]
+        [Errno::NOMEM, Errno::NOENT, Errno::NOBUFS, Errno::NFILE]
             .map(Errno::raw_os_error)
             .contains(e)
     };
