@@ -107,7 +107,9 @@ fn once(options: &Options) -> (Result<(), Errno>, io::Result<bool>) {
     };
     // Looking allocates, too: if that failed, the call had not reached the allocation.
     let left = fs::read_to_string(NTH).map_or(true, |left| left.trim() != "0");
-    let left = fs::write(NTH, "0").map(|()| left);
+    // So does this; only one allocation fails.
+    let clear = || fs::write(NTH, "0");
+    let left = clear().or_else(|_| clear()).map(|()| left);
     if options.what == What::Load && result.is_ok() {
         return (unload(), left);
     }

@@ -118,6 +118,7 @@ else
 	stop_helper
 	wait_for_state "no helper"
 	note "each allocation of a transform fails once"
+	expect_log "socket: no more sockets"
 	for name in xts-twofish-kgpu cbc-aes-kgpu; do
 		case $name in xts*) bytes=64 ;; *) bytes=32 ;; esac
 		nth cipher --name $name --key $bytes
