@@ -9,6 +9,7 @@
 #   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files
 #   guest_backend   of `kgpu serve` in the guest (default cpu); `vhost-user`: the helper is the host's, and attaches by itself
 . /suite/lib.sh
+. /suite/volumes.sh
 . /suite/chain.sh
 . /suite/measure.sh
 

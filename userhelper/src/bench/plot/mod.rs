@@ -68,21 +68,35 @@ fn peers(records: &[&Record], subject: Subject<'_>, colour: usize, levels: &mut 
     }
 }
 
+/// Whether a line of requests belongs into a plot: those of a kernel are many, and of one operation only.
+fn drawn(record: &Record) -> bool {
+    match record.part {
+        Part::Throughput => true,
+        Part::Caller => record.op != "decrypt",
+        _ => false,
+    }
+}
+
+/// What the lines of one subject differ in: the operation, and in a kernel who did it.
+fn what(record: &Record) -> String {
+    match record.part {
+        Part::Caller => format!("{}, {}", record.op, record.by),
+        _ => record.op.clone(),
+    }
+}
+
 fn family(report: &Report, name: &str) -> Option<String> {
     let records: Vec<&Record> = report
         .records
         .iter()
         .filter(|r| r.part != Part::Copy && cipher(r.algorithm) == name)
         .collect();
-    let through = || records.iter().filter(|r| r.part == Part::Throughput);
+    let through = || records.iter().filter(|r| drawn(r));
     let subjects = distinct(through().map(|r| (r.algorithm, r.key_bits)));
     let (mut lines, mut levels, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for (colour, &subject) in subjects.iter().enumerate() {
         let of = || through().filter(move |r| (r.algorithm, r.key_bits) == subject);
-        for (number, op) in distinct(of().map(|r| r.op.as_str()))
-            .into_iter()
-            .enumerate()
-        {
+        for (number, op) in distinct(of().map(|r| what(r))).into_iter().enumerate() {
             lines.push(Line {
                 label: match subject.1 {
                     0 => subject.0.to_owned(),
@@ -94,7 +108,7 @@ fn family(report: &Report, name: &str) -> Option<String> {
                 } else {
                     Dash::Dashes
                 },
-                points: over_size(of().filter(|r| r.op == op).copied()),
+                points: over_size(of().filter(|r| what(r) == op).copied()),
             });
         }
         peers(&records, subject, colour, &mut levels);
@@ -123,14 +137,16 @@ fn family(report: &Report, name: &str) -> Option<String> {
             label: format!("{}: {:.1} GB/s", copy.by, copy.gigabytes),
         });
     }
-    let backends = distinct(through().map(|r| r.by.as_str()));
+    let in_kernel = through().any(|r| r.part == Part::Caller);
+    let backends = distinct(through().map(|r| r.by.as_str())).join(", ");
     let most = records.iter().map(|r| r.threads).max().unwrap_or(1);
     Some(
         Chart {
-            title: format!(
-                "{name}: host to host through the ring ({})",
-                backends.join(", ")
-            ),
+            title: if in_kernel {
+                format!("{name}: callers in the kernel")
+            } else {
+                format!("{name}: host to host through the ring ({backends})")
+            },
             subtitle: format!("{}; {}", report.machine.line(), report.date),
             x_title: "bytes of a request, the best depth of each size; crossovers: bytes queued"
                 .into(),

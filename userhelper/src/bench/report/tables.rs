@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::bench::crossover;
+use crate::bench::peers::OWN;
 use crate::bench::record::{CpuCost, Part, Record};
 use crate::table;
 
@@ -22,7 +23,7 @@ fn optional(value: Option<f64>) -> String {
 }
 
 fn cost(record: &Record, pick: fn(&CpuCost) -> f64) -> String {
-    let cost = record.cpu.as_ref().map(pick);
+    let cost = record.cpu.as_ref().map(pick).filter(|cost| cost.is_finite());
     cost.map_or_else(|| "-".to_owned(), |cost| format!("{cost:.3}"))
 }
 
@@ -30,6 +31,10 @@ const BY: Column = ("by", false, |r| r.by.clone());
 const ALGORITHM: Column = ("algorithm", false, |r| r.algorithm.to_owned());
 const KEY: Column = ("key bits", true, |r| r.key_bits.to_string());
 const OP: Column = ("op", false, |r| r.op.clone());
+const UNIT: Column = ("unit", true, |r| match r.unit {
+    0 => "-".to_owned(),
+    unit => unit.to_string(),
+});
 const SIZE: Column = ("size", true, |r| r.size.to_string());
 const DEPTH: Column = ("depth", true, |r| r.depth.to_string());
 const KEYS: Column = ("keys", true, |r| r.keys.to_string());
@@ -40,6 +45,8 @@ const REQUESTS: Column = ("req/s", true, |r| format!("{:.0}", r.requests()));
 const P50: Column = ("p50 us", true, |r| optional(r.p50_us));
 const P99: Column = ("p99 us", true, |r| optional(r.p99_us));
 const CPU: Column = ("cpu s/GB", true, |r| cost(r, |c| c.helper));
+const HELPER: Column = ("helper s/GB", true, |r| cost(r, |c| c.helper));
+const GUEST: Column = ("guest s/GB", true, |r| cost(r, |c| c.submitter));
 const SUBMIT: Column = ("submit s/GB", true, |r| cost(r, |c| c.submitter));
 
 /// A part's title and columns.
@@ -67,19 +74,62 @@ const fn shape(part: Part) -> (&'static str, &'static [Column]) {
             "On the processors",
             &[BY, ALGORITHM, KEY, OP, SIZE, THREADS, MEDIAN, BEST],
         ),
+        Part::Caller => (
+            "Callers in the kernel, and libraries on the same processors",
+            &[
+                BY, ALGORITHM, KEY, OP, SIZE, UNIT, DEPTH, THREADS, MEDIAN, P50, P99, HELPER, GUEST,
+            ],
+        ),
+        Part::Disk => (
+            "dm-crypt on a ram disk, by fio, and libraries on the same processors",
+            &[
+                BY, ALGORITHM, KEY, OP, SIZE, UNIT, DEPTH, THREADS, MEDIAN, P50, P99, HELPER, GUEST,
+            ],
+        ),
+        Part::Folder => (
+            "eCryptfs, and libraries on the same processors",
+            &[BY, ALGORITHM, KEY, OP, SIZE, THREADS, MEDIAN, HELPER, GUEST],
+        ),
     }
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 8] = [
     Part::Copy,
     Part::Device,
     Part::Throughput,
     Part::Burst,
     Part::Peer,
+    Part::Caller,
+    Part::Disk,
+    Part::Folder,
 ];
 
-fn part(part: Part, records: &[Record]) -> String {
-    let of: Vec<&Record> = records.iter().filter(|r| r.part == part).collect();
+/// The records of a part's table. Those of a kernel have the libraries' below each algorithm's, as what CPUs can do:
+/// the kernel may have no fast ciphers of its own.
+fn of_part(part: Part, records: &[Record]) -> Vec<&Record> {
+    let of = || records.iter().filter(move |r| r.part == part);
+    if !matches!(part, Part::Caller | Part::Disk | Part::Folder) {
+        return of().collect();
+    }
+    let subject = |r: &Record| (r.algorithm, r.key_bits);
+    let mut subjects: Vec<(&str, usize)> = Vec::new();
+    for record in of() {
+        if !subjects.contains(&subject(record)) {
+            subjects.push(subject(record));
+        }
+    }
+    let libraries = || records.iter().filter(|r| r.part == Part::Peer && r.by != OWN);
+    subjects
+        .into_iter()
+        .flat_map(|which| of().chain(libraries()).filter(move |r| subject(r) == which))
+        .collect()
+}
+
+/// Writes a table of a head, which columns are flush right, and rows.
+type Style = fn(&[&str], &[bool], &[Vec<String>]) -> String;
+
+fn part(part: Part, records: &[Record], heading: &str, style: Style) -> String {
+    let of = of_part(part, records);
     if of.is_empty() {
         return String::new();
     }
@@ -90,7 +140,7 @@ fn part(part: Part, records: &[Record]) -> String {
         .iter()
         .map(|record| columns.iter().map(|(.., cell)| cell(record)).collect())
         .collect();
-    format!("\n{title}\n\n{}", table::lines(&head, &right, &rows))
+    format!("\n{heading}{title}\n\n{}", style(&head, &right, &rows))
 }
 
 fn crossovers(report: &Report) -> String {
@@ -128,20 +178,38 @@ fn crossovers(report: &Report) -> String {
     )
 }
 
+/// Where, when and how, a line each.
+fn circumstances(report: &Report) -> [String; 4] {
+    let versions = report.versions.iter();
+    let versions: Vec<String> = versions.map(|(name, v)| format!("{name} {v}")).collect();
+    [
+        format!("machine: {}", report.machine.line()),
+        format!("date: {}", report.date),
+        format!("command: {}", report.command),
+        format!("versions: {}", versions.join(", ")),
+    ]
+}
+
+/// The tables as Markdown, without crossovers.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    let mut text = String::new();
+    for line in circumstances(report).iter().chain(&report.notes) {
+        text += &format!("- {line}\n");
+    }
+    for which in PARTS {
+        text += &part(which, &report.records, "### ", table::markdown);
+    }
+    text
+}
+
 /// The tables.
 #[must_use]
 pub fn text(report: &Report) -> String {
-    let versions = report.versions.iter();
-    let versions: Vec<String> = versions.map(|(name, v)| format!("{name} {v}")).collect();
-    let mut text = format!(
-        "machine: {}\ndate: {}\ncommand: {}\nversions: {}\n",
-        report.machine.line(),
-        report.date,
-        report.command,
-        versions.join(", ")
-    );
+    let mut text = circumstances(report).join("\n");
+    text.push('\n');
     for which in PARTS {
-        text += &part(which, &report.records);
+        text += &part(which, &report.records, "", table::lines);
     }
     text += &crossovers(report);
     for note in &report.notes {
