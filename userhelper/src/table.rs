@@ -7,7 +7,11 @@ pub fn markdown(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
         format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
     };
     let mut text = line(&mut head.iter().copied());
-    text += &line(&mut right.iter().map(|right| if *right { "---:" } else { "---" }));
+    text += &line(
+        &mut right
+            .iter()
+            .map(|right| if *right { "---:" } else { "---" }),
+    );
     for row in rows {
         text += &line(&mut row.iter().map(String::as_str));
     }

@@ -36,7 +36,9 @@ pub fn run(paths: &Paths) -> Result<()> {
     }
     crates(paths, &folder.join("licences/crates"))?;
     if !guest::add(paths, &folder)? {
-        println!("without a guest: `cargo xtask kernel uml` builds its kernel, which is not in the cache");
+        println!(
+            "without a guest: `cargo xtask kernel uml` builds its kernel, which is not in the cache"
+        );
     }
     check_needs(&folder)?;
     let bytes = check_size(&folder)?;
@@ -195,7 +197,10 @@ fn check_size(folder: &Path) -> Result<u64> {
             bytes += size;
         }
     }
-    for (what, bytes, limit) in [("bundle", bytes, LIMIT), ("bundle's guest", guest, GUEST_LIMIT)] {
+    for (what, bytes, limit) in [
+        ("bundle", bytes, LIMIT),
+        ("bundle's guest", guest, GUEST_LIMIT),
+    ] {
         if bytes >= limit {
             bail!(
                 "the {what} has {} KiB; it must stay below {} KiB",

@@ -5,7 +5,7 @@ mod rows;
 
 use std::path::Path;
 
-use kgpu_core::request::Op;
+use kgpu_core::abi::Op;
 
 use super::args::{KernelArgs, OutputArgs};
 use super::peers;
@@ -14,7 +14,7 @@ use super::record::Record;
 use super::report::Report;
 use super::subject::Subject;
 use crate::error::UserError;
-use rows::{Rows, RowError};
+use rows::{RowError, Rows};
 
 /// Reads the rows, measures the peers of what is in them, and reports both.
 ///
@@ -87,7 +87,10 @@ mod tests {
         let told: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
-            ["xts(twofish) 512 bit decrypt", "cbc(blowfish) 128 bit encrypt"]
+            [
+                "xts(twofish) 512 bit decrypt",
+                "cbc(blowfish) 128 bit encrypt"
+            ]
         );
     }
 }

@@ -152,7 +152,11 @@ fn record(part: Part, row: &Row<'_>, in_guest: bool) -> Result<Record, RowError>
     let bytes = row.number("bytes")?;
     let ns = row.number(ns)?;
     // No time is no measurement, and no bytes are none either.
-    for (value, name) in [(bytes, "bytes"), (ns, "ns"), (row.number(requests)?, requests)] {
+    for (value, name) in [
+        (bytes, "bytes"),
+        (ns, "ns"),
+        (row.number(requests)?, requests),
+    ] {
         if value == 0 {
             return Err(RowError::Field { line, name });
         }
@@ -218,7 +222,10 @@ mod tests {
     fn a_row_is_a_record() {
         let rows = read_lines(&[MACHINE, "algorithm requests bytes", CALLER]).unwrap();
         let record = &rows.records[0];
-        assert_eq!((record.size, record.depth, record.key_bits), (4096, 32, 512));
+        assert_eq!(
+            (record.size, record.depth, record.key_bits),
+            (4096, 32, 512)
+        );
         assert!((record.gigabytes - 0.262_144).abs() < 1e-9);
         let cpu = record.cpu.unwrap();
         assert!((cpu.helper - 500_000.0 / 262_144.0).abs() < 1e-9);
@@ -249,7 +256,11 @@ mod tests {
             ("depth=32 ", "", field("depth")),
             ("xts(twofish) ", "xts(rot13) ", field("what")),
             ("wrong=0", "wrong=2", RowError::Wrong { line: 2, count: 2 }),
-            ("errors=0", "errors=1", RowError::Wrong { line: 2, count: 1 }),
+            (
+                "errors=0",
+                "errors=1",
+                RowError::Wrong { line: 2, count: 1 },
+            ),
         ] {
             let row = CALLER.replacen(from, to, 1);
             assert_ne!(row, CALLER);

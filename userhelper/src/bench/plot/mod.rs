@@ -92,6 +92,7 @@ fn family(report: &Report, name: &str) -> Option<String> {
         .filter(|r| r.part != Part::Copy && cipher(r.algorithm) == name)
         .collect();
     let through = || records.iter().filter(|r| drawn(r));
+    let in_kernel = through().any(|r| r.part == Part::Caller);
     let subjects = distinct(through().map(|r| (r.algorithm, r.key_bits)));
     let (mut lines, mut levels, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for (colour, &subject) in subjects.iter().enumerate() {
@@ -99,6 +100,7 @@ fn family(report: &Report, name: &str) -> Option<String> {
         for (number, op) in distinct(of().map(|r| what(r))).into_iter().enumerate() {
             lines.push(Line {
                 label: match subject.1 {
+                    0 if in_kernel => format!("{} {op}", subject.0),
                     0 => subject.0.to_owned(),
                     bits => format!("{} {bits} {op}", subject.0),
                 },
@@ -137,7 +139,6 @@ fn family(report: &Report, name: &str) -> Option<String> {
             label: format!("{}: {:.1} GB/s", copy.by, copy.gigabytes),
         });
     }
-    let in_kernel = through().any(|r| r.part == Part::Caller);
     let backends = distinct(through().map(|r| r.by.as_str())).join(", ");
     let most = records.iter().map(|r| r.threads).max().unwrap_or(1);
     Some(

@@ -23,7 +23,11 @@ fn optional(value: Option<f64>) -> String {
 }
 
 fn cost(record: &Record, pick: fn(&CpuCost) -> f64) -> String {
-    let cost = record.cpu.as_ref().map(pick).filter(|cost| cost.is_finite());
+    let cost = record
+        .cpu
+        .as_ref()
+        .map(pick)
+        .filter(|cost| cost.is_finite());
     cost.map_or_else(|| "-".to_owned(), |cost| format!("{cost:.3}"))
 }
 
@@ -118,7 +122,11 @@ fn of_part(part: Part, records: &[Record]) -> Vec<&Record> {
             subjects.push(subject(record));
         }
     }
-    let libraries = || records.iter().filter(|r| r.part == Part::Peer && r.by != OWN);
+    let libraries = || {
+        records
+            .iter()
+            .filter(|r| r.part == Part::Peer && r.by != OWN)
+    };
     subjects
         .into_iter()
         .flat_map(|which| of().chain(libraries()).filter(move |r| subject(r) == which))
