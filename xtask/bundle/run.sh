@@ -18,7 +18,7 @@ machine=
 plan=quick
 suites=smoke,both-ways
 guest_cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-guest_mem=2048
+guest_mem=
 guest_append=
 
 usage() {
@@ -44,7 +44,7 @@ Exits with 0 if every step did what it should, else with 1.
   --plan NAME        how much `kernel` measures: quick, full [quick]
   --suites LIST      what `guest` runs [smoke,both-ways]
   --guest-cpus N     processors of the guest [all]
-  --guest-mem MIB    its memory [2048]
+  --guest-mem MIB    its memory, a file in TMPDIR [2048; 8192 with --plan full]
   --guest-append T   words for its command line, such as `guest_steps=disk guest_disk_mib=512`
   --machine TEXT     what to call this machine in the report
   --quick            a few minutes in all: --cases 1000 --seconds 0.05 --repeats 1 --depths 1,64,1024
@@ -92,6 +92,11 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
+case $plan in
+quick) guest_mem=${guest_mem:-2048} ;;
+full) guest_mem=${guest_mem:-8192} ;;
+*) wrong "--plan $plan: the plans are quick and full" ;;
+esac
 mkdir -p "$out" || exit 1
 failed=
 
