@@ -15,8 +15,9 @@ tree_make() {
 		for (i = 0; i < files; i++) {
 			dir = to "/" int(i / 25)
 			if (i % 25 == 0) system("mkdir -p " dir)
-			lines = int(exp(rand() * 5.5)) + 2
-			for (j = 0; j < lines * 3; j++) print "\tvalue_" i " = next(" int(rand() * 1e9) ", table[" j "]);" >(dir "/part" i ".c")
+			lines = 4
+			for (double = int(rand() * 8); double > 0; double--) lines *= 2
+			for (j = 0; j < lines; j++) print "\tvalue_" i " = next(" int(rand() * 1e9) ", table[" j "]);" >(dir "/part" i ".c")
 			close(dir "/part" i ".c")
 		}
 	}'
@@ -49,6 +50,7 @@ head -c $((FILE_MIB << 20)) /dev/urandom >/tmp/source/file
 tree_make /tmp/source/tree "$TREE_FILES"
 file_bytes=$((FILE_MIB << 20))
 tree_bytes=$(find /tmp/source/tree -type f -exec cat {} + | wc -c)
+same "the source tree's files" "$TREE_FILES" "$(find /tmp/source/tree -type f | wc -l)"
 source_digest=$(digest /tmp/source)
 
 for folder in $(words "$FOLDERS"); do
