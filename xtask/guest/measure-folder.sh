@@ -7,7 +7,7 @@ prefer() {
 	echo "$1=$_priority" >/sys/module/kgpu/parameters/priority
 }
 
-# tree_make DIR FILES: like a tree of sources: lines of text, 5 KiB a file on average, 25 files a folder.
+# tree_make DIR FILES: like a tree of sources: lines of text, 4 KiB a file on average, 25 files a folder.
 tree_make() {
 	mkdir -p "$1"
 	awk -v files="$2" -v to="$1" 'BEGIN {

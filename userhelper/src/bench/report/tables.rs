@@ -225,3 +225,68 @@ pub fn text(report: &Report) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(part: Part, by: &str, algorithm: &'static str) -> Record {
+        Record {
+            part,
+            by: by.to_owned(),
+            algorithm,
+            key_bits: 256,
+            op: "encrypt".to_owned(),
+            size: 4096,
+            unit: 512,
+            depth: 1,
+            keys: 1,
+            threads: 1,
+            gigabytes: 1.0,
+            best: 1.0,
+            p50_us: None,
+            p99_us: None,
+            cpu: Some(CpuCost {
+                helper: f64::NAN,
+                submitter: 0.5,
+            }),
+            checked: 0,
+        }
+    }
+
+    #[test]
+    fn a_kernels_table_has_the_libraries_below_each_algorithm() {
+        let records = [
+            record(Part::Peer, "lib", "xts(b)"),
+            record(Part::Peer, OWN, "xts(b)"),
+            record(Part::Peer, "lib", "xts(c)"),
+            record(Part::Disk, "stock", "xts(a)"),
+            record(Part::Disk, "kgpu", "xts(b)"),
+            record(Part::Disk, "kgpu", "xts(a)"),
+        ];
+        let told = |part| -> Vec<(&str, &str)> {
+            let of = of_part(part, &records);
+            of.iter().map(|r| (r.algorithm, r.by.as_str())).collect()
+        };
+        let expected = [
+            ("xts(a)", "stock"),
+            ("xts(a)", "kgpu"),
+            ("xts(b)", "kgpu"),
+            ("xts(b)", "lib"),
+        ];
+        assert_eq!(told(Part::Disk), expected);
+        assert_eq!(told(Part::Peer).len(), 3);
+        assert!(told(Part::Folder).is_empty());
+    }
+
+    #[test]
+    fn a_table_is_markdown_too_and_tells_no_time_that_is_not_known() {
+        let records = [record(Part::Disk, "kgpu", "xts(a)")];
+        let table = part(Part::Disk, &records, "### ", table::markdown);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines[1].starts_with("### dm-crypt"), "{table}");
+        assert!(lines[3].starts_with("| by | algorithm |"), "{table}");
+        assert!(lines[4].starts_with("| --- | --- | ---: |"), "{table}");
+        assert!(lines[5].ends_with("| - | 0.500 |"), "{table}");
+    }
+}
