@@ -179,7 +179,7 @@ static void tell(const struct measure *m)
 		taken_back += m->runners[t].taken_back;
 	}
 	scnprintf(results, sizeof(results),
-		  "by=%s what=%s stock=%s key=%u op=%s size=%u unit=%u depth=%u threads=%u requests=%llu bytes=%llu ns=%llu p50-ns=%llu p99-ns=%llu cpus=%u busy-ns=%llu helper-ns=%llu taken-back=%llu errors=%llu checked=%llu wrong=%llu\n",
+		  "by=%s what=%s stock=%s key=%u op=%s size=%u unit=%u depth=%u threads=%u requests=%llu bytes=%llu ns=%llu p50-ns=%llu p99-ns=%llu cpus=%u busy-ns=%llu helper-ns=%llu taken-back=%llu errors=%llu checked=%llu wrong=%llu",
 		  m->by, m->what, stock_name(m), m->digest ? 0 : m->key, m->op_name, m->size, m->unit,
 		  m->depth, m->threads, requests, requests * m->size, m->ns, run_percentile(m, 50),
 		  run_percentile(m, 99), num_online_cpus(), m->busy_ns, m->helper_ns, taken_back, errors,
@@ -233,7 +233,7 @@ static int run_set(const char *text, const struct kernel_param *param)
 	if (!err)
 		err = measure(m);
 	if (err)
-		pr_err("%s: error %d; %s\n", strim(copy ?: ""), err, results);
+		pr_err("error %d: %s\n", err, *results ? results : text);
 	if (m) {
 		slots_free(m);
 		kvfree(m->runners);
@@ -246,7 +246,7 @@ static int run_set(const char *text, const struct kernel_param *param)
 
 static int results_get(char *to, const struct kernel_param *param)
 {
-	return scnprintf(to, PAGE_SIZE, "%s", results);
+	return scnprintf(to, PAGE_SIZE, "%s\n", results);
 }
 
 /* Writes and reads of parameters exclude each other: one run at a time. */
