@@ -252,7 +252,7 @@ impl Mapping {
             let there = unsafe {
                 rustix::mm::msync(self.base.as_ptr().cast(), self.len, MsyncFlags::ASYNC)
             };
-            // All that can be wrong is that nothing is mapped there. (rustix over libc gives no error number.)
+            // All that can be wrong is that nothing is mapped there.
             // SAFETY: ends the child at once.
             unsafe { libc::_exit(i32::from(there.is_ok())) };
         }
