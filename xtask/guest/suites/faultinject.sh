@@ -131,6 +131,7 @@ else
 	expect_log "kobject: "
 	expect_log "not offered: this kernel has no driver for it to fall back to"
 	expect_log "Cannot allocate a scan area"
+	expect_log "kgpu: registering "
 	STRIDE=$LOAD_STRIDE
 	nth load --name "$(modinfo -n kgpu)"
 	load crossover='*=0'
