@@ -168,7 +168,7 @@ impl Helper {
             Ok(answer) => answer,
             Err(_) if self.ends_within(ANSWER) => return Ok(0),
             // The module retired it, for the third stall, before it got a request to strike at: none will come.
-            Err(_) if super::counters::state() != "live" => {
+            Err(_) if !super::counters::state().starts_with("live") => {
                 self.kill();
                 return Ok(0);
             }
