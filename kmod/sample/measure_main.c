@@ -233,7 +233,8 @@ static int run_set(const char *text, const struct kernel_param *param)
 	if (!err)
 		err = measure(m);
 	if (err)
-		pr_err("error %d: %s\n", err, *results ? results : text);
+		pr_err("error %d: %.*s\n", err, (int)strcspn(*results ? results : text, "\n"),
+		       *results ? results : text);
 	if (m) {
 		slots_free(m);
 		kvfree(m->runners);

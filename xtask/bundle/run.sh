@@ -189,7 +189,7 @@ guest_boot() {
 	suite=$1
 	shift
 	[ -x "$here/guest/linux" ] || {
-		echo "this bundle was built without a guest"
+		echo "this bundle has no guest: run \`cargo xtask kernel uml\`, then \`cargo xtask bundle\` again"
 		return 1
 	}
 	mkdir -p "$out/uml"
@@ -201,6 +201,10 @@ guest_boot() {
 		tee "$out/$suite.port" | sed -n 's/^@@ \(note\|ok\|not ok\) /\1 /p'
 	if grep -q '^@@ not ok' "$out/$suite.port" || ! grep -q '^@@ end 0' "$out/$suite.port"; then
 		echo "the suite $suite failed, or did not end: see $out/$suite.console"
+		return 1
+	fi
+	if grep -q '^@@ dmesg .*\(BUG:\|WARNING:\|Oops\|Call Trace\)' "$out/$suite.port"; then
+		echo "the kernel tells of a fault in the suite $suite: see $out/$suite.console"
 		return 1
 	fi
 }

@@ -18,6 +18,10 @@ use crate::vm::{self, Guest, Machine};
 
 const SUITE: &str = "bench";
 
+/// What `cargo xtask test` runs of the quick plan: a cipher in each mode, the digest, one disk and one folder.
+const PART: &str = "guest_algorithms=ecb(blowfish),cbc(aes),ctr(serpent),xts(twofish),crc32c \
+    guest_disks=twofish:512:4096 guest_folders=blowfish:16";
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Plan {
@@ -97,11 +101,16 @@ pub fn command(paths: &Paths, options: &Options) -> Result<ExitCode> {
     Ok(tally.finish())
 }
 
-/// The step of `cargo xtask test`: a quick run has right results and rows that can be reported. No figure is looked at.
+/// The step of `cargo xtask test`: a part of a quick run has right results and rows that can be reported. No figure is
+/// looked at.
 pub fn check(paths: &Paths, machine: &Machine, tally: &mut Tally) -> Result<()> {
     let out = paths.target.join("bench-kernel-check");
+    let machine = Machine {
+        append: format!("{PART} {}", machine.append),
+        ..machine.clone()
+    };
     let failures = tally.failures();
-    guest(paths, Series::Uml, machine, &out, tally)?;
+    guest(paths, Series::Uml, &machine, &out, tally)?;
     if tally.failures() == failures {
         shell::quiet(reporter(paths, &out).arg("--no-peers"))?;
         tally.pass(1);
@@ -130,8 +139,8 @@ fn guest(
     report.prefix(&format!("{} {SUITE}: ", series.name()));
     tally.add_guest(&report);
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    if report.rows.is_empty() {
-        bail!("the suite {SUITE} sent no rows");
+    if report.rows.is_empty() && tally.failures() == 0 {
+        bail!("the suite {SUITE} sent no rows, though no check of it failed: a bug of the suite");
     }
     let rows = out.join("kernel.rows");
     fs::write(&rows, report.rows.join("\n") + "\n")

@@ -27,7 +27,7 @@ const FOR_BUILD: u64 = 40;
 /// Seconds for one suite.
 const TIMEOUT: u64 = 600;
 
-/// Runs the suites, and the quick plan of the benchmark; without the kernel and the time to build it, says so.
+/// Runs the suites, and a part of the benchmark; without the kernel and the time to build it, says so.
 pub fn suites(paths: &Paths, tally: &mut Tally) -> Result<()> {
     if !time::allows(paths, kernel::UML, FOR_BUILD, tally)? {
         return Ok(());

@@ -68,20 +68,26 @@ fn peers(records: &[&Record], subject: Subject<'_>, colour: usize, levels: &mut 
     }
 }
 
-/// Whether a line of requests belongs into a plot: those of a kernel are many, and of one operation only.
+/// Whether a line belongs into a plot of callers in a kernel: those are many, and of one operation only.
+fn one_operation(record: &Record) -> bool {
+    record.op != "decrypt"
+}
+
+/// Whether a line of requests belongs into a plot.
 fn drawn(record: &Record) -> bool {
     match record.part {
         Part::Throughput => true,
-        Part::Caller => record.op != "decrypt",
+        Part::Caller => one_operation(record),
         _ => false,
     }
 }
 
-/// What the lines of one subject differ in: the operation, and in a kernel who did it.
-fn what(record: &Record) -> String {
+/// What the lines of one subject differ in: the operation, and in a kernel who did it. Tables name the stock driver.
+fn what(record: &Record) -> &str {
     match record.part {
-        Part::Caller => format!("{}, {}", record.op, record.by),
-        _ => record.op.clone(),
+        Part::Caller if record.by.starts_with("stock ") => "stock",
+        Part::Caller => &record.by,
+        _ => &record.op,
     }
 }
 
@@ -91,8 +97,12 @@ fn family(report: &Report, name: &str) -> Option<String> {
         .iter()
         .filter(|r| r.part != Part::Copy && cipher(r.algorithm) == name)
         .collect();
+    let in_kernel = records.iter().any(|r| r.part == Part::Caller);
+    let records: Vec<&Record> = records
+        .into_iter()
+        .filter(|r| !in_kernel || one_operation(r))
+        .collect();
     let through = || records.iter().filter(|r| drawn(r));
-    let in_kernel = through().any(|r| r.part == Part::Caller);
     let subjects = distinct(through().map(|r| (r.algorithm, r.key_bits)));
     let (mut lines, mut levels, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for (colour, &subject) in subjects.iter().enumerate() {
@@ -105,10 +115,10 @@ fn family(report: &Report, name: &str) -> Option<String> {
                     bits => format!("{} {bits} {op}", subject.0),
                 },
                 colour,
-                dash: if number == 0 {
-                    Dash::None
-                } else {
-                    Dash::Dashes
+                dash: match number {
+                    0 => Dash::None,
+                    1 => Dash::Dashes,
+                    _ => Dash::Short,
                 },
                 points: over_size(of().filter(|r| what(r) == op).copied()),
             });
@@ -140,7 +150,8 @@ fn family(report: &Report, name: &str) -> Option<String> {
         });
     }
     let backends = distinct(through().map(|r| r.by.as_str())).join(", ");
-    let most = records.iter().map(|r| r.threads).max().unwrap_or(1);
+    let peers = records.iter().filter(|r| r.part == Part::Peer);
+    let most = peers.map(|r| r.threads).max().unwrap_or(1);
     Some(
         Chart {
             title: if in_kernel {
@@ -149,8 +160,12 @@ fn family(report: &Report, name: &str) -> Option<String> {
                 format!("{name}: host to host through the ring ({backends})")
             },
             subtitle: format!("{}; {}", report.machine.line(), report.date),
-            x_title: "bytes of a request, the best depth of each size; crossovers: bytes queued"
-                .into(),
+            x_title: if in_kernel {
+                "bytes of a request, the best depth of each size"
+            } else {
+                "bytes of a request, the best depth of each size; crossovers: bytes queued"
+            }
+            .into(),
             y_title: "10^9 bytes per second".into(),
             lines,
             levels,
@@ -183,5 +198,56 @@ mod tests {
     fn ciphers_are_inside_their_modes() {
         assert_eq!(cipher("xts(twofish)"), "twofish");
         assert_eq!(cipher("crc32c"), "crc32c");
+    }
+
+    fn record(part: Part, by: &str, op: &str, gigabytes: f64) -> Record {
+        Record {
+            part,
+            by: by.to_owned(),
+            algorithm: "xts(twofish)",
+            key_bits: 512,
+            op: op.to_owned(),
+            size: 4096,
+            unit: 4096,
+            depth: 1,
+            keys: 1,
+            threads: 1,
+            gigabytes,
+            best: gigabytes,
+            p50_us: None,
+            p99_us: None,
+            cpu: None,
+            checked: 0,
+        }
+    }
+
+    #[test]
+    fn callers_in_a_kernel_are_drawn_by_who_did_it_and_encrypting_only() {
+        let mut report = Report::start("", "");
+        let drawn = vec![
+            record(Part::Caller, "kgpu, pool buffers", "encrypt", 2.0),
+            record(Part::Caller, "kgpu, scatterlists", "encrypt", 1.5),
+            record(Part::Caller, "stock xts(x)", "encrypt", 1.0),
+            record(Part::Peer, "library", "encrypt", 3.0),
+        ];
+        report.add((drawn, Vec::new()));
+        let expected = families(&report);
+        assert_eq!(expected.len(), 1);
+        for label in [
+            "512 kgpu, pool buffers<",
+            "512 kgpu, scatterlists<",
+            "512 stock<",
+        ] {
+            assert_eq!(expected[0].1.matches(label).count(), 1, "{label}");
+        }
+        // Decryption changes no line, and neither does the libraries' of it.
+        let left_out = vec![
+            record(Part::Caller, "kgpu, pool buffers", "decrypt", 70.0),
+            record(Part::Caller, "stock xts(x)", "decrypt", 60.0),
+            record(Part::Peer, "library", "decrypt", 90.0),
+            record(Part::Disk, "kgpu", "read", 80.0),
+        ];
+        report.add((left_out, Vec::new()));
+        assert_eq!(families(&report), expected);
     }
 }

@@ -14,7 +14,9 @@ fn rate(value: f64) -> String {
     match value {
         v if v >= 100.0 => format!("{v:.0}"),
         v if v >= 10.0 => format!("{v:.1}"),
-        v => format!("{v:.3}"),
+        v if v >= 0.1 => format!("{v:.3}"),
+        v if v >= 0.001 => format!("{v:.5}"),
+        v => format!("{v:.7}"),
     }
 }
 
@@ -42,7 +44,10 @@ const UNIT: Column = ("unit", true, |r| match r.unit {
 const SIZE: Column = ("size", true, |r| r.size.to_string());
 const DEPTH: Column = ("depth", true, |r| r.depth.to_string());
 const KEYS: Column = ("keys", true, |r| r.keys.to_string());
-const THREADS: Column = ("threads", true, |r| r.threads.to_string());
+const THREADS: Column = ("threads", true, |r| match r.threads {
+    0 => "-".to_owned(),
+    threads => threads.to_string(),
+});
 const MEDIAN: Column = ("GB/s", true, |r| rate(r.gigabytes));
 const BEST: Column = ("best", true, |r| rate(r.best));
 const REQUESTS: Column = ("req/s", true, |r| format!("{:.0}", r.requests()));
@@ -252,6 +257,12 @@ mod tests {
             }),
             checked: 0,
         }
+    }
+
+    #[test]
+    fn small_rates_keep_their_digits() {
+        let told = [123.4, 12.34, 1.234, 0.012_34, 0.000_123_4].map(rate);
+        assert_eq!(told, ["123", "12.3", "1.234", "0.01234", "0.0001234"]);
     }
 
     #[test]
