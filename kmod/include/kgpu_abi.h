@@ -39,6 +39,21 @@
 #define KGPU_WORD_SQ_HEAD 0
 #define KGPU_WORD_CQ_TAIL 64
 #define KGPU_WORD_HEARTBEAT 128
+#define KGPU_WORD_ASLEEP 136
+
+/* Guest devices: virtio id, queues, most runs of a set-up */
+#define KGPU_VIRTIO_ID 22
+#define KGPU_QUEUE_SETUP 0
+#define KGPU_QUEUE_EVENTS 1
+#define KGPU_RUNS_MAX 65536
+
+/* What a guest device answers a set-up, and what it tells */
+#define KGPU_SETUP_SERVING 1
+#define KGPU_SETUP_REFUSED 2
+#define KGPU_SETUP_FAILED 3
+#define KGPU_EVENT_KICK 1
+#define KGPU_EVENT_DETACH 2
+#define KGPU_EVENT_ATTACH 3
 
 /* The word at KGPU_WORD_STATE */
 #define KGPU_STATE_ATTACHED 1

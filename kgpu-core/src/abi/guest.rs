@@ -14,6 +14,21 @@
 //! answers a set-up when its helper serves the ring: that is what `KGPU_IOC_START` says elsewhere. It
 //! need not be told of a wake-up that it did not ask for: the doorbell is rung after a
 //! submission only while [`super::word::ASLEEP`] is not 0, and after every change of the state.
+//!
+//! * A set-up comes only after [`Event::Attach`], and is answered once; what lies in its queue before
+//!   a device has said so is a former process's, and is answered [`Setup::Failed`]. It may have any number of
+//!   descriptors, and indirect ones.
+//! * While another helper is attached the driver waits, and sends the set-up later.
+//! * After an answer but [`Setup::Serving`] the driver waits for the next [`Event::Attach`].
+//! * [`Event::Attach`] while there is a session ends it as closing `/dev/kgpu` does; the set-up of the
+//!   next one follows.
+//! * A device without a buffer to tell something in keeps it until there is one; what is equal may
+//!   be told once.
+//! * A device that is reset, or whose queue is stopped or disabled, has no session any more: its
+//!   helper has finished and unmapped before the device goes on.
+//! * Answers and events are 8 bytes, no more and no less.
+//! * Addresses are the guest's physical ones: a device that wants them translated
+//!   (`VIRTIO_F_ACCESS_PLATFORM`) is refused.
 
 /// The device's virtio id: an experimental one, used by no driver of a stock kernel. Module and
 /// helper's machine may agree on another (module parameter `virtio_id`; the machine's option).
