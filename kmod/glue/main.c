@@ -116,8 +116,14 @@ static int __init kgpu_init(void)
 	err = kgpu_device_init();
 	if (err)
 		goto exit_power;
+	/* Last: a device that is there already attaches at once. */
+	err = kgpu_guest_init();
+	if (err)
+		goto exit_device;
 	return 0;
 
+exit_device:
+	kgpu_device_exit();
 exit_power:
 	kgpu_power_exit();
 exit_report:
@@ -135,6 +141,7 @@ exit_rust:
 
 static void __exit kgpu_exit(void)
 {
+	kgpu_guest_exit();
 	kgpu_device_exit();
 	kgpu_power_exit();
 	kgpu_report_exit();

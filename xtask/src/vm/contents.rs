@@ -64,6 +64,8 @@ pub const MODULES: &[&str] = &[
     "crypto_simd",
     "essiv",
     "libcrc32c",
+    // What guest devices rest on.
+    "virtio_pci",
 ];
 
 /// The names under which the kernel loads the stock drivers of every algorithm, `crypto-xts` and

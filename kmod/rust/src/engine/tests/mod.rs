@@ -8,6 +8,8 @@
 mod buffers;
 #[cfg(test)]
 mod device;
+#[cfg(test)]
+mod guest;
 mod helper;
 #[cfg(test)]
 mod lies;
