@@ -20,12 +20,12 @@ impl Active {
     pub(super) fn watch(&mut self, now: u64) {
         if now >= self.next_deadline {
             self.overdue(now);
-            self.session.look_for_helper();
         }
         if power::patience_until().is_some_and(|until| now >= until) && !self.flights.is_empty() {
             self.freeze();
         }
         let Some(stall) = self.stall else { return };
+        // Nothing is sent to it, so no doorbell tells.
         self.session.look_for_helper();
         let helper = self.session.helper.words();
         let moved = helper.load(word::SQ_HEAD) != stall.head;

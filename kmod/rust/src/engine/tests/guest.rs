@@ -352,6 +352,23 @@ fn a_device_that_breaks_unheard_is_found_by_the_deadline() {
 }
 
 #[test]
+fn a_device_that_breaks_in_its_test_makes_room() {
+    let mut guest = Guest::new();
+    guest.event(Event::Attach);
+    assert!(guest.device.take_setup().is_some());
+    guest.answer(Setup::Serving.code(), 8);
+    let session = session::current().unwrap();
+    assert_eq!(session.state(), SessionState::Testing);
+    // Unheard: nothing rings until the deadline.
+    guest.device.break_it();
+    guest.device.take_notified();
+    mock::advance(1001 * MS);
+    guest.work();
+    assert!(session::current().is_none());
+    drop(session);
+}
+
+#[test]
 fn a_device_that_breaks_while_it_is_stalled_is_found() {
     let mut guest = Guest::live();
     let wanted = request(1);
