@@ -56,6 +56,8 @@ impl Reserved {
             *place = Place::Kept(session, until);
         }
         core::mem::forget(self);
+        // It may sleep for ever, and is who lets go.
+        ffi::wake_engine();
     }
 }
 

@@ -451,9 +451,13 @@ fn a_device_that_is_removed_is_let_go_of_first() {
     mock::run_fallbacks();
     assert!(guest.device.is_closed());
     waiting.assert_right();
+    assert_eq!(guest.world.engine.pass(), u64::MAX, "nothing to do");
+    mock::take_woken();
     guest.device.stopped();
     assert!(session::current().is_none());
     assert_eq!(kept::count(), 1, "the host's helper may be alive");
+    assert!(mock::take_woken(), "it sleeps, and is to let go of it");
+    assert_eq!(guest.world.engine.pass(), 1000 * MS, "it looks again");
     // Also with a set-up that nobody answered.
     drop(guest);
     let mut guest = Guest::new();

@@ -24,7 +24,7 @@ pub(crate) use keys::expand;
 pub(crate) use pages::{live_pages, scatter};
 pub(crate) use requests::{Request, Transform};
 pub(crate) use services::{
-    PRIORITIES, USER, advance, clock, on_log, set_capable, set_owner, set_user, user,
+    PRIORITIES, USER, advance, clock, on_log, set_capable, set_owner, set_user, take_woken, user,
 };
 
 /// Held by tests that touch the module's statics (routing, who is attached, parameters).
