@@ -60,7 +60,7 @@ static const struct kernel_param_ops kgpu_param_ops = {
 #define KGPU_PARAM(name, which, text) KGPU_PARAM_MODE(name, which, 0644, text)
 
 KGPU_PARAM(priority, KGPU_PARAM_PRIORITY,
-	   "priority in the crypto API, name=value[,name=value...], * for all (default 100)");
+	   "priority in the crypto API, name=value[,name=value...], * for all (default 50)");
 KGPU_PARAM(crossover, KGPU_PARAM_CROSSOVER,
 	   "bytes queued from which the helper is used, name=value[,...], * for all");
 KGPU_PARAM(deadline_ms, KGPU_PARAM_DEADLINE_MS,

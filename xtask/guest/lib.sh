@@ -136,6 +136,27 @@ driver() {
 		END { print found }' /proc/crypto
 }
 
+# af_alg_takes DRIVER KEYBYTES: whether AF_ALG gives programs this driver, for a cipher with an IV of 16 bytes. From 7.3
+# on it has a list of names, which root may lift, and takes no asynchronous driver in any case.
+RESTRICTION=/proc/sys/crypto/af_alg_restrict
+af_alg_takes() {
+	modprobe algif_skcipher
+	[ ! -e $RESTRICTION ] || echo 0 >$RESTRICTION
+	head -c 64 /dev/zero >/tmp/af_alg.plain
+	head -c "$2" /dev/urandom >/tmp/af_alg.key
+	kcapi-enc -e -c "$1" --iv 00112233445566778899aabbccddeeff --keyfd 7 -i /tmp/af_alg.plain -o /tmp/af_alg.out 7</tmp/af_alg.key
+}
+# without_af_alg WHAT NAME KEYBYTES: leaves something out where the kernel is one that restricts AF_ALG, and that takes the
+# stock driver of the same algorithm; elsewhere a refusal is a fault.
+without_af_alg() {
+	if [ -e $RESTRICTION ]; then
+		check "AF_ALG takes the stock driver of $2" af_alg_takes "$(awk -v name="$2" '$1 == name { print $3 }' $STATUS)" "$3"
+		skip "$1" "this kernel's AF_ALG takes no asynchronous driver"
+	else
+		fail "$1" "AF_ALG refuses kgpu's drivers"
+	fi
+}
+
 # --- the helper ---
 
 # state: the module's state as its status file says (the line `state: …`).

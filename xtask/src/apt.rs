@@ -10,6 +10,15 @@ use crate::packages::is_root;
 use crate::paths::Paths;
 use crate::shell;
 
+/// Debian's keys.
+pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Debian 13.
+pub const CODENAME: &str = "trixie";
+
+const NO_SOURCE: &str =
+    "this machine has no Debian 12 package source to take a kernel from: add one to /etc/apt";
+
 /// A set of package lists: the machine's, or ours in the cache folder.
 #[derive(Debug, Clone, Default)]
 pub struct View {
@@ -26,27 +35,23 @@ impl View {
     ///
     /// Nothing below /etc or /var is touched, so this works without root.
     pub fn own(paths: &Paths) -> Result<Self> {
-        let dir = paths.cache.join("apt");
+        let sources = with_backports(&targets()?, &signed());
+        if sources.is_empty() {
+            bail!("{NO_SOURCE}");
+        }
+        Self::private(&paths.cache.join("apt"), &sources)
+    }
+
+    /// Lists in the cache folder of Debian 13's newer kernels, from the mirror that the machine uses.
+    pub fn newest(paths: &Paths) -> Result<Self> {
+        let source = format!("deb {}{} {CODENAME}-backports main\n", signed(), mirror()?);
+        Self::private(&paths.cache.join("apt-13"), &source)
+    }
+
+    /// Lists of `sources` with a state of their own in `dir`.
+    fn private(dir: &Path, sources: &str) -> Result<Self> {
         for sub in ["state/lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(dir.join(sub))?;
-        }
-        let targets = shell::output(Command::new("apt-get").args([
-            "indextargets",
-            "--format",
-            "$(REPO_URI) $(RELEASE) $(COMPONENT)",
-            "Created-By: Packages",
-        ]))?;
-        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-        let signed = if Path::new(keyring).exists() {
-            format!("[signed-by={keyring}] ")
-        } else {
-            String::new()
-        };
-        let sources = with_backports(&targets, &signed);
-        if sources.is_empty() {
-            bail!(
-                "this machine has no Debian 12 package source to take a kernel from: add one to /etc/apt"
-            );
         }
         let list = dir.join("sources.list");
         fs::write(&list, sources)?;
@@ -114,6 +119,39 @@ impl View {
     }
 }
 
+/// The mirror from which this machine takes its Debian packages.
+pub fn mirror() -> Result<String> {
+    mirror_of(&targets()?).context(NO_SOURCE)
+}
+
+/// This machine's package sources, each a line of address, suite and component.
+fn targets() -> Result<String> {
+    shell::output(Command::new("apt-get").args([
+        "indextargets",
+        "--format",
+        "$(REPO_URI) $(RELEASE) $(COMPONENT)",
+        "Created-By: Packages",
+    ]))
+}
+
+fn mirror_of(targets: &str) -> Option<String> {
+    targets.lines().find_map(
+        |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [uri, "bookworm" | CODENAME, "main"] => Some(uri.to_owned()),
+            _ => None,
+        },
+    )
+}
+
+/// The option of a one-line source that names Debian's keys, where they are.
+fn signed() -> String {
+    if Path::new(KEYRING).exists() {
+        format!("[signed-by={KEYRING}] ")
+    } else {
+        String::new()
+    }
+}
+
 /// One-line sources for every Debian 12 suite in `targets`, with its backports beside it.
 fn with_backports(targets: &str, signed: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -137,6 +175,17 @@ fn with_backports(targets: &str, signed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mirror_is_that_of_the_release_itself() {
+        let targets = "http://other.invalid/ nodistro main\n\
+                       http://sec.invalid/debian/ bookworm-security main\n\
+                       http://mirror.invalid/debian/ bookworm contrib\n\
+                       http://mirror.invalid/debian/ bookworm main\n";
+        let found = mirror_of(targets);
+        assert_eq!(found.as_deref(), Some("http://mirror.invalid/debian/"));
+        assert_eq!(mirror_of("http://other.invalid/ nodistro main\n"), None);
+    }
 
     #[test]
     fn backports_use_the_same_mirror() {

@@ -1,6 +1,7 @@
 //! The kernels that guests run: Debian's stock ones, unpacked into the cache folder and never installed, and our own.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,8 +25,13 @@ pub enum Series {
     /// The newer kernel that Debian 12 offers beside it.
     #[value(name = "6.12")]
     V6_12,
+    /// The newest kernel that Debian 13 offers.
+    #[value(name = "7", alias = "7.x")]
+    V7,
     /// The newer kernel with KASAN and its like, built here: see `cargo xtask kernel`.
     Sanitizer,
+    /// User-Mode Linux, built here: a program that needs no QEMU.
+    Uml,
 }
 
 /// One kernel or all stock ones.
@@ -37,19 +43,29 @@ pub enum KernelChoice {
     /// The newer kernel that Debian 12 offers beside it.
     #[value(name = "6.12")]
     V6_12,
+    /// The newest kernel that Debian 13 offers.
+    #[value(name = "7", alias = "7.x")]
+    V7,
     /// The one with KASAN and its like, built here.
     Sanitizer,
-    /// Both stock ones.
+    /// User-Mode Linux, built here.
+    Uml,
+    /// The stock ones.
     All,
 }
 
 impl Series {
+    /// Every kernel of the distribution that kgpu supports, oldest first.
+    pub const STOCK: &[Self] = &[Self::V6_1, Self::V6_12, Self::V7];
+
     /// The series as Debian writes it, or our kernel's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::V6_1 => "6.1",
             Self::V6_12 => "6.12",
+            Self::V7 => "7",
             Self::Sanitizer => "sanitizer",
+            Self::Uml => "uml",
         }
     }
 }
@@ -64,15 +80,27 @@ pub struct Image {
 }
 
 impl Image {
-    /// The bootable kernel.
-    pub fn vmlinuz(&self) -> PathBuf {
-        self.dir.join(format!("boot/vmlinuz-{}", self.version))
+    /// The bootable kernel; of User-Mode Linux, the program.
+    pub fn bootable(&self) -> PathBuf {
+        let name = if self.is_uml() { "linux" } else { "vmlinuz" };
+        self.dir.join(format!("boot/{name}-{}", self.version))
+    }
+
+    /// Whether it is a program of this machine rather than a kernel for one.
+    pub fn is_uml(&self) -> bool {
+        let program = format!("boot/linux-{}", self.version);
+        self.dir.join(program).exists()
     }
 
     /// The build folder for modules (Kbuild's `-C`).
     pub fn kdir(&self) -> PathBuf {
         self.dir
             .join(format!("usr/src/linux-headers-{}", self.version))
+    }
+
+    /// Whether its build tools need Debian 13's libraries, and its modules that compiler.
+    pub fn is_debian13(&self) -> bool {
+        self.version.contains("+deb13")
     }
 
     /// Whether it watches memory with KASAN, so that our modules are to be instrumented for it.
@@ -100,8 +128,10 @@ impl Image {
 ///
 /// Our own is built instead, and again only when its configuration changed.
 pub fn ensure(paths: &Paths, series: Series, refresh: bool, own_state: bool) -> Result<Image> {
-    if series == Series::Sanitizer {
-        return kernel::ensure(paths);
+    match series {
+        Series::Sanitizer => return kernel::ensure(paths, kernel::SANITIZER),
+        Series::Uml => return kernel::ensure(paths, kernel::UML),
+        _ => {}
     }
     let dir = paths
         .cache
@@ -152,11 +182,14 @@ fn find(paths: &Paths, series: Series, own_state: bool) -> Result<(View, String)
             series.name()
         );
     }
-    let own = View::own(paths)?;
+    let (own, suites) = match series {
+        Series::V7 => (View::newest(paths)?, "trixie-backports"),
+        _ => (View::own(paths)?, "bookworm-security or bookworm-backports"),
+    };
     match newest(&own, series)? {
         Some(release) => Ok((own, release)),
         None => bail!(
-            "no stock {} kernel with headers in this machine's Debian sources: check /etc/apt for bookworm-security or bookworm-backports",
+            "no stock {} kernel with headers in the suites {suites} of this machine's Debian mirror: check /etc/apt",
             series.name()
         ),
     }
@@ -197,10 +230,17 @@ fn numbers(release: &str) -> Vec<u64> {
 }
 
 fn unpack(view: &View, release: &str, dir: &Path) -> Result<()> {
-    let headers = format!("linux-headers-{release}");
-    let mut packages = vec![format!("linux-image-{release}"), headers.clone()];
+    let (image, headers) = (
+        format!("linux-image-{release}"),
+        format!("linux-headers-{release}"),
+    );
+    let mut packages = vec![image.clone(), headers.clone()];
     packages.extend(view.depends(&headers, "linux-headers-")?);
     packages.extend(view.depends(&headers, "linux-kbuild-")?);
+    // Of a 7.x kernel the image package is but these.
+    for part in ["linux-binary-", "linux-modules-", "linux-base-"] {
+        packages.extend(view.depends(&image, part)?);
+    }
     let debs = dir.join("debs");
     fs::create_dir_all(&debs)?;
     view.download(&debs, &packages)?;
@@ -208,25 +248,44 @@ fn unpack(view: &View, release: &str, dir: &Path) -> Result<()> {
         shell::quiet(Command::new("dpkg").arg("-x").arg(deb?.path()).arg(dir))?;
     }
     fs::remove_dir_all(&debs)?;
+    lay_out(dir, release)?;
     make_relocatable(&dir.join("usr/src").join(&headers).join("Makefile"))?;
     shell::quiet(Command::new("depmod").arg("-b").arg(dir).arg(release))?;
     let vmlinuz = dir.join(format!("boot/vmlinuz-{release}"));
     if !vmlinuz.exists() {
-        bail!("package linux-image-{release} holds no boot/vmlinuz-{release}");
+        bail!("package {image} holds no boot/vmlinuz-{release}, nor do those it depends on");
     }
     fs::write(dir.join("version"), format!("{release}\n"))?;
     Ok(())
 }
 
-/// Debian's header folder includes its common part by absolute path: make that relative to the file itself.
+/// Gives a 7.x kernel, which has all below `usr/lib/modules`, the places of the older ones.
+fn lay_out(dir: &Path, release: &str) -> Result<()> {
+    let lib = dir.join("lib");
+    if !lib.exists() {
+        symlink("usr/lib", &lib)?;
+    }
+    let vmlinuz = lib.join(format!("modules/{release}/vmlinuz"));
+    if vmlinuz.exists() {
+        fs::create_dir_all(dir.join("boot"))?;
+        fs::rename(&vmlinuz, dir.join(format!("boot/vmlinuz-{release}")))?;
+    }
+    Ok(())
+}
+
+/// Debian's header folder names itself and its common part by absolute paths: make them relative to the file itself.
 fn make_relocatable(makefile: &Path) -> Result<()> {
     let text = fs::read_to_string(makefile)
         .with_context(|| format!("cannot read {}", makefile.display()))?;
-    let fixed = text.replace(
-        "include /usr/src/",
-        "include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../",
-    );
-    if fixed == text || fixed.contains(" /usr/src/") {
+    let beside = "$(dir $(realpath $(lastword $(MAKEFILE_LIST))))../";
+    let fixed = text
+        .replace("include /usr/src/", &format!("include {beside}"))
+        // Read at once: the list grows with each file included.
+        .replace(
+            "KBUILD_OUTPUT=/usr/src/",
+            &format!("KBUILD_OUTPUT:={beside}"),
+        );
+    if fixed == text || fixed.contains("/usr/src/") {
         bail!(
             "{} does not look as expected: teach xtask/src/images.rs its new form",
             makefile.display()
@@ -260,5 +319,7 @@ mod tests {
         assert!(!is_plain_release("6.1.0-56-rt-amd64"));
         assert!(!is_plain_release("6.12.117+deb12-cloud-amd64"));
         assert!(!is_plain_release("6.12.117+deb12-common"));
+        assert!(is_plain_release("7.3.4+deb13-amd64"));
+        assert!(!is_plain_release("7.3.4+deb13-rt-amd64"));
     }
 }

@@ -8,6 +8,7 @@ mod bundle;
 mod cargo_tools;
 mod chaos;
 mod checks;
+mod debian13;
 mod demo;
 mod fuzz;
 mod images;
@@ -60,6 +61,8 @@ enum Task {
     Kernel(kernel::Options),
     /// Boot a kernel under QEMU software emulation and run one guest suite
     Vm(vm::Options),
+    /// Boot User-Mode Linux, a kernel that is a program of this machine, and run one guest suite
+    Uml(vm::UmlOptions),
     /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
     Test(checks::Options),
     /// Feed the fuzz targets: their corpus and random changes of it
@@ -104,6 +107,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Bundle => bundle::run(&paths)?,
         Task::Kernel(options) => kernel::run(&paths, &options)?,
         Task::Vm(options) => return vm::command(&paths, &options),
+        Task::Uml(options) => return vm::uml_command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),
         Task::Fuzz(options) => return fuzz::command(&paths, &options),
         Task::Kani => return kani::command(&paths),
@@ -119,8 +123,10 @@ impl KernelChoice {
         match self {
             Self::V6_1 => vec![Series::V6_1],
             Self::V6_12 => vec![Series::V6_12],
+            Self::V7 => vec![Series::V7],
             Self::Sanitizer => vec![Series::Sanitizer],
-            Self::All => vec![Series::V6_1, Series::V6_12],
+            Self::Uml => vec![Series::Uml],
+            Self::All => Series::STOCK.to_vec(),
         }
     }
 }

@@ -19,8 +19,16 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libelf1", "objtool"),
     ("binutils", "ld and objdump for the module"),
     ("dwarves", "pahole, which Kbuild asks for"),
+    (
+        "debootstrap",
+        "a folder of Debian 13, whose tools build modules for 7.x",
+    ),
+    (
+        "debian-archive-keyring",
+        "what is downloaded for that folder is signed with it",
+    ),
     ("kmod", "depmod and modprobe for the guest's module tree"),
-    ("xz-utils", "the 6.12 kernel's modules are compressed"),
+    ("xz-utils", "the newer kernels' modules are compressed"),
     (
         "rustc-web",
         "compiler of the module's Rust core and of the GPU's kernels",
@@ -38,8 +46,12 @@ const PACKAGES: &[(&str, &str)] = &[
     ("e2fsprogs", "guest: ext4"),
     ("ecryptfs-utils", "guest: eCryptfs mounts"),
     ("keyutils", "guest: keyrings"),
+    ("mount", "guest: mounts"),
     ("kcapi-tools", "guest: AF_ALG"),
-    ("util-linux", "guest: setpriv"),
+    (
+        "util-linux",
+        "setpriv, here and in the guest; mounts that only a build sees",
+    ),
 ];
 
 /// What compiling a kernel needs beside [`PACKAGES`]; installed only by the command that does.
@@ -48,6 +60,7 @@ const FOR_KERNEL: &[(&str, &str)] = &[
     ("bison", "kernel build: configuration"),
     ("flex", "kernel build: configuration"),
     ("libelf-dev", "kernel build: objtool"),
+    ("patch", "kernel build: our changes to its source"),
 ];
 
 /// Names of `packages` that are not installed.

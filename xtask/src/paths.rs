@@ -18,9 +18,10 @@ pub struct Paths {
 }
 
 const CACHE_README: &str = "\
-Downloads of kgpu's `cargo xtask`: kernel images (kernel-*: unpacked, and kernel-sanitizer-*: built
-here), cargo tools (tools) and a private apt state (apt), used only where this machine's own package
-lists lack a kernel.
+Downloads of kgpu's `cargo xtask`: kernel images (kernel-*: unpacked; kernel-sanitizer-* and
+kernel-uml-*: built here), a system of Debian 13 whose tools build modules for 7.x kernels (debian-13; only ever entered by
+chroot, nothing of it runs by itself), cargo tools (tools) and private apt states (apt, apt-13), used
+only where this machine's own package lists lack a kernel.
 Safe to delete: what is missing is made again. KGPU_CACHE moves this folder.
 ";
 
@@ -47,18 +48,19 @@ impl Paths {
         })
     }
 
-    /// Makes the cache folder where it is missing and explains itself there.
+    /// Makes the cache folder where it is missing and explains itself there, as it now is.
     pub fn ensure_cache(&self) -> Result<()> {
         let readme = self.cache.join("README");
-        if !readme.exists() {
-            fs::create_dir_all(&self.cache).with_context(|| {
-                format!(
-                    "cannot make the cache folder {}: set KGPU_CACHE to a writable one",
-                    self.cache.display()
-                )
-            })?;
-            fs::write(&readme, CACHE_README)?;
+        if fs::read_to_string(&readme).is_ok_and(|text| text == CACHE_README) {
+            return Ok(());
         }
+        fs::create_dir_all(&self.cache).with_context(|| {
+            format!(
+                "cannot make the cache folder {}: set KGPU_CACHE to a writable one",
+                self.cache.display()
+            )
+        })?;
+        fs::write(&readme, CACHE_README)?;
         Ok(())
     }
 

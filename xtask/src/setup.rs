@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use crate::debian13::Folder;
 use crate::images::{self, Image, Series};
 use crate::packages;
 use crate::paths::Paths;
@@ -22,14 +23,18 @@ pub struct Options {
 pub fn run(paths: &Paths, options: &Options) -> Result<()> {
     packages::ensure()?;
     println!("packages: all there");
-    for series in [Series::V6_1, Series::V6_12] {
-        let image = images::ensure(paths, series, options.refresh, options.own_apt_state)?;
+    for series in Series::STOCK {
+        let image = images::ensure(paths, *series, options.refresh, options.own_apt_state)?;
         println!(
             "kernel {:4}: {} in {}",
             series.name(),
             image.version,
             image.dir.display()
         );
+    }
+    if packages::is_root()? {
+        Folder::ensure(paths)?;
+        println!("tools of Debian 13: all there");
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use crate::errno::Errno;
 use crate::{ALGORITHMS, algorithm, ffi};
 
-/// Priority an algorithm is registered with unless set: below every accelerated driver.
-pub const PRIORITY_DEFAULT: i32 = 100;
+/// Priority an algorithm is registered with unless set: below every driver of the kernel's, the generic ones (100) too,
+/// as between equals the one registered last is taken.
+pub const PRIORITY_DEFAULT: i32 = 50;
 const UNSET: i32 = i32::MIN;
 
 /// A number that the administrator may change.

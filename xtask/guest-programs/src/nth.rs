@@ -104,8 +104,9 @@ fn once(options: &Options) -> (Result<(), Errno>, io::Result<bool>) {
         What::Session => session(),
         What::Cipher => cipher(&options.name, options.key),
     };
-    let left = fs::read_to_string(NTH).map(|left| left.trim() != "0");
-    let left = left.and_then(|left| fs::write(NTH, "0").map(|()| left));
+    // Looking allocates, too: if that failed, the call had not reached the allocation.
+    let left = fs::read_to_string(NTH).map_or(true, |left| left.trim() != "0");
+    let left = fs::write(NTH, "0").map(|()| left);
     if options.what == What::Load && result.is_ok() {
         return (unload(), left);
     }

@@ -1,11 +1,13 @@
 # Allocations that fail. On the request path the module makes none: with every one of its allocations failing, a volume
 # that the helper serves sees no error, and not one was made. While it loads, a helper attaches or a cipher gets its
-# key, each single allocation fails once (guest_stride= apart): every failure is clean, and the next try works.
+# key, each single allocation fails once (guest_stride= apart; loading, which takes long and makes many,
+# guest_load_stride=): every failure is clean, and the next try works.
 . /suite/lib.sh
 . /suite/volumes.sh
 . /suite/sample.sh
 
 STRIDE=$(cmdline guest_stride || echo 1)
+LOAD_STRIDE=$(cmdline guest_load_stride || echo 25)
 LEAKS=/sys/kernel/debug/kmemleak
 FAULTS="/sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc"
 MANY=1000000000
@@ -65,7 +67,7 @@ else
 	set_fault ignore-gfp-highmem N
 	set_fault min-order 0
 	set_fault stacktrace-depth 32
-	load crossover='*=0' deadline_ms=600000 full_ms=600000 pool_mib=4
+	load crossover='*=0' deadline_ms=600000 full_ms=600000 pool_mib=4 share_percent=100
 	set -- $(text)
 	note "the module's code: $1 to $2"
 	check "its addresses are known" [ "$1" != "$2" ]
@@ -91,6 +93,7 @@ else
 	inject 0
 	same "the module made no allocation" 0 "$made"
 	check "the helper computed what fio wrote and read" more_than $((before + 500)) '[.]helper[.]requests'
+	row "$(awk '$1 ~ /[.]fallback[.].*requests$/ && $2 > 0' $COUNTERS)"
 	same "nothing went elsewhere" 0 "$(counted 'fallback[.](no-helper|full|share|no-slot|stalled|deadline|failed)[.]requests')"
 	check "the volume closes" dmsetup remove vol
 	stop_helper
@@ -113,6 +116,7 @@ else
 	done
 	unload
 	note "each allocation of the module's start fails once"
+	STRIDE=$LOAD_STRIDE
 	nth load --name "$(modinfo -n kgpu)"
 	load crossover='*=0'
 	start_helper --backend cpu

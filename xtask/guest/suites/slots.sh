@@ -1,13 +1,13 @@
 # Key slots under pressure: 20,000 eCryptfs inodes, each with a transform of its own, and a flood of AF_ALG
-# requests by an ordinary user, beside a volume that fio verifies.
+# requests by an ordinary user where the kernel lets them reach kgpu, beside a volume that fio verifies.
 . /suite/lib.sh
 . /suite/volumes.sh
 . /suite/chain.sh
 
-# All of it on the newest kernel, a sample on the others: emulation is slow.
+# All of it on one kernel, a sample on the others: emulation is slow.
 case $(uname -r) in
-6.1.*) FILES=2000 ;;
-*) FILES=20000 ;;
+6.12.*) FILES=20000 ;;
+*) FILES=2000 ;;
 esac
 mkdir -p /mnt/luks /mnt/lower /mnt/crypt
 
@@ -48,10 +48,13 @@ while [ ! -e /tmp/enough ]; do
 	echo one >>/tmp/flood.count."$1"
 done
 END
-modprobe algif_skcipher
 rm -f /tmp/enough
-# The flood is an ordinary user's: its share of slots and pool is not root's.
-for i in 1 2; do setpriv --reuid=1000 --regid=1000 --clear-groups sh /tmp/flood.sh $i & done
+if af_alg_takes cbc-twofish-kgpu 32; then
+	# The flood is an ordinary user's: its share of slots and pool is not root's.
+	for i in 1 2; do setpriv --reuid=1000 --regid=1000 --clear-groups sh /tmp/flood.sh $i & done
+else
+	without_af_alg "an ordinary user's flood of AF_ALG requests" 'cbc(twofish)' 32
+fi
 (while [ ! -e /tmp/enough ]; do fio_verify /mnt/luks/fio 4 >/tmp/fio.out 2>&1 || : >/tmp/fio.failed; done) &
 fio=$!
 
@@ -77,10 +80,12 @@ same "every file reads as it was written" 0 $wrong
 wait $fio
 wait_until 60 sh -c '! pidof kcapi-enc'
 check "fio verified beside it, without an error" [ ! -e /tmp/fio.failed ]
-check "the flood got its answers" [ ! -e /tmp/flood.failed ]
-check "the flood was one" [ "$(cat /tmp/flood.count.* | wc -l)" -gt 100 ]
+if [ -e /tmp/flood.count.1 ]; then
+	check "the flood got its answers" [ ! -e /tmp/flood.failed ]
+	check "the flood was one" [ "$(cat /tmp/flood.count.* | wc -l)" -gt 100 ]
+fi
 check "keys were filled into slots again and again" [ "$(counter key-fills)" -gt $((FILES / 2)) ]
-served 'cbc(twofish)' 1000000 "eCryptfs and AF_ALG"
+served 'cbc(twofish)' 1000000 "eCryptfs and the flood"
 served 'xts(twofish)' 1000000 "the volume"
 result_table
 for a in $(awk '/\.errors / && $2 > 0 { print $1 }' $COUNTERS); do fail "no request failed" "$a"; done

@@ -6,9 +6,10 @@ mod gpu;
 mod guests;
 mod lints;
 mod sanitizer;
+mod time;
+mod uml;
 
 use std::process::ExitCode;
-use std::sync::LazyLock;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -32,9 +33,6 @@ struct Step {
     what: &'static str,
     run: fn(&Paths, &mut Tally) -> Result<()>,
 }
-
-/// When the checks began: what depends on CI's time looks here.
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// In order of cost, so that a simple mistake shows early.
 const STEPS: &[Step] = &[
@@ -108,18 +106,23 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "kmod",
-        what: "modules for 6.1 and 6.12, symbols and relocations",
+        what: "modules for 6.1, 6.12 and 7.x, symbols and relocations",
         run: guests::modules,
     },
     Step {
         name: "vm",
-        what: "guest suites on 6.1 and 6.12",
+        what: "guest suites on 6.1, 6.12 and 7.x",
         run: guests::suites,
     },
     Step {
         name: "mitigations",
         what: "6.12 with call-depth tracking and retpolines",
         run: guests::mitigations,
+    },
+    Step {
+        name: "uml",
+        what: "guest suites on User-Mode Linux, the newest kernel as a program",
+        run: uml::suites,
     },
     Step {
         name: "sanitizer",
@@ -142,7 +145,7 @@ pub fn run(paths: &Paths, options: &Options) -> Result<ExitCode> {
             names.join(", ")
         );
     }
-    let started = *STARTED;
+    let started = *time::STARTED;
     let mut tally = Tally::default();
     let mut lines = Vec::new();
     for step in STEPS {

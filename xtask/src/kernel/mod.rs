@@ -1,11 +1,12 @@
-//! `cargo xtask kernel sanitizer`: the kernel that checks itself, built from the distribution's source.
+//! `cargo xtask kernel`: the kernels that are built here from the distribution's source.
 //!
-//! What it is made of is `xtask/kernel/sanitizer.config`; the result lies in the cache folder in the form that
-//! [`Image`] opens, so that everything else takes it for one more kernel.
+//! What each is made of is a [`Recipe`] and `xtask/kernel/NAME.config`; the result lies in the cache folder in the form
+//! that [`Image`] opens, so that everything else takes it for one more kernel.
 
 mod build;
 mod place;
 mod progress;
+mod recipe;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,11 +21,7 @@ use crate::packages;
 use crate::paths::Paths;
 use crate::shell;
 
-/// Changes when the layout of what is placed does, so that an old cache is not misread.
-const LAYOUT: u32 = 1;
-
-/// How the folders' names in the cache begin.
-const PREFIX: &str = "kernel-sanitizer-";
+pub use recipe::{Recipe, SANITIZER, UML};
 
 /// Options of `kernel`.
 #[derive(Debug, Args)]
@@ -41,23 +38,31 @@ enum Which {
         #[arg(long)]
         status: bool,
     },
+    /// User-Mode Linux, the newest series as a program of this machine: for `cargo xtask uml`
+    Uml {
+        /// Only say whether it is in the cache
+        #[arg(long)]
+        status: bool,
+    },
 }
 
 /// The command.
 pub fn run(paths: &Paths, options: &Options) -> Result<()> {
-    let Which::Sanitizer { status } = options.which;
-    let image = match cached(paths)? {
+    let (recipe, status) = match options.which {
+        Which::Sanitizer { status } => (SANITIZER, status),
+        Which::Uml { status } => (UML, status),
+    };
+    let name = recipe.name;
+    let image = match cached(paths, recipe)? {
         None if status => {
-            println!(
-                "sanitizer kernel: not in the cache; `cargo xtask kernel sanitizer` builds it"
-            );
+            println!("{name} kernel: not in the cache; `cargo xtask kernel {name}` builds it");
             return Ok(());
         }
         Some(image) => image,
-        None => ensure(paths)?,
+        None => ensure(paths, recipe)?,
     };
     println!(
-        "sanitizer kernel: {}, {} MiB in {}",
+        "{name} kernel: {}, {} MiB in {}",
         image.version,
         mebibytes(&image.dir)?,
         image.dir.display()
@@ -65,73 +70,66 @@ pub fn run(paths: &Paths, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The kernel of the present configuration, if it is in the cache.
-pub fn cached(paths: &Paths) -> Result<Option<Image>> {
-    let suffix = suffix(paths)?;
-    Ok(folders(paths)?
+/// The kernel of the present recipe, if it is in the cache.
+pub fn cached(paths: &Paths, recipe: &Recipe) -> Result<Option<Image>> {
+    let suffix = recipe.suffix(paths)?;
+    Ok(folders(paths, recipe)?
         .iter()
         .filter(|dir| name(dir).ends_with(&suffix))
         .find_map(|dir| Image::open(dir)))
 }
 
 /// Returns the kernel from the cache, building it first where it is missing.
-pub fn ensure(paths: &Paths) -> Result<Image> {
-    if let Some(image) = cached(paths)? {
+pub fn ensure(paths: &Paths, recipe: &Recipe) -> Result<Image> {
+    if let Some(image) = cached(paths, recipe)? {
         return Ok(image);
     }
     packages::ensure_for_kernel()?;
     paths.ensure_cache()?;
+    let kernel = recipe.name;
     // A lock of its own: the build is long, and stock kernels can be fetched meanwhile.
-    let _lock = Paths::lock(&paths.cache.join("locks/sanitizer"))?;
-    if let Some(image) = cached(paths)? {
+    let _lock = Paths::lock(&paths.cache.join("locks").join(kernel))?;
+    if let Some(image) = cached(paths, recipe)? {
         return Ok(image);
     }
     let started = Instant::now();
-    let part = paths.cache.join("part-sanitizer");
+    let part = paths.cache.join(format!("part-{kernel}"));
     images::remove(&part)?;
-    let built = build::build(paths, &config(paths), &part)?;
+    let built = build::build(paths, recipe, &part)?;
     let fresh = part.join("placed");
-    shell::timed("sanitizer kernel: place what is needed", || {
-        place::place(&built, &fresh)
+    shell::timed(&format!("{kernel} kernel: place what is needed"), || {
+        place::place(recipe, &built, &fresh)
     })?;
     // The folder appears under its name only when complete, so an interrupted run leaves none.
-    let dir = paths
-        .cache
-        .join(format!("{PREFIX}{}{}", built.version, suffix(paths)?));
+    let dir = paths.cache.join(format!(
+        "{}{}{}",
+        recipe.prefix(),
+        built.version,
+        recipe.suffix(paths)?
+    ));
     fs::rename(&fresh, &dir)?;
     images::remove(&part)?;
-    for old in folders(paths)?.iter().filter(|old| **old != dir) {
+    for old in folders(paths, recipe)?.iter().filter(|old| **old != dir) {
         println!(
-            "sanitizer kernel: removing {}, of another configuration",
+            "{kernel} kernel: removing {}, of another recipe",
             old.display()
         );
         images::remove(old)?;
     }
     println!(
-        "sanitizer kernel: built in {:.0} s",
+        "{kernel} kernel: built in {:.0} s",
         started.elapsed().as_secs_f64()
     );
     Image::open(&dir).context("the built kernel cannot be read back")
 }
 
-fn config(paths: &Paths) -> PathBuf {
-    paths.root.join("xtask/kernel/sanitizer.config")
-}
-
-/// How the name of the present configuration's folder ends: from the configuration's digest.
-fn suffix(paths: &Paths) -> Result<String> {
-    let listing = shell::output(Command::new("sha256sum").arg(config(paths)))?;
-    let digest = listing.get(..12).context("sha256sum printed no digest")?;
-    Ok(format!("-{digest}-v{LAYOUT}"))
-}
-
-/// All folders of sanitizer kernels in the cache, of whatever configuration.
-fn folders(paths: &Paths) -> Result<Vec<PathBuf>> {
+/// All of a kernel's folders in the cache, of whatever configuration.
+fn folders(paths: &Paths, recipe: &Recipe) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if paths.cache.exists() {
         for entry in fs::read_dir(&paths.cache)? {
             let path = entry?.path();
-            if name(&path).starts_with(PREFIX) {
+            if name(&path).starts_with(&recipe.prefix()) {
                 found.push(path);
             }
         }

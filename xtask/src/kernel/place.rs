@@ -8,32 +8,22 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::build::{Built, make};
+use super::recipe::Recipe;
 use crate::shell;
 
-/// Of the tree, what Kbuild reads for a module outside of it.
-const FOR_MODULES: &[&str] = &[
-    "Makefile",
-    ".config",
-    "Module.symvers",
-    "include",
-    "scripts",
-    "arch/x86/Makefile",
-    "arch/x86/Makefile_32.cpu",
-    "arch/x86/include",
-    "tools/objtool/objtool",
-];
-
 /// Lays out the kernel in `dir`.
-pub fn place(built: &Built, dir: &Path) -> Result<()> {
+pub fn place(recipe: &Recipe, built: &Built, dir: &Path) -> Result<()> {
     let release = &built.release;
     fs::create_dir_all(dir.join("boot"))?;
-    fs::copy(
-        built.tree.join("arch/x86/boot/bzImage"),
-        dir.join(format!("boot/vmlinuz-{release}")),
-    )
-    .context("the build made no bzImage")?;
+    let bootable = dir.join(format!("boot/{}-{release}", recipe.boot_name()));
+    fs::copy(built.tree.join(recipe.bootable), &bootable)
+        .with_context(|| format!("the build made no {}", recipe.bootable))?;
+    if recipe.arch == Some("um") {
+        // A program, whose own symbols nobody reads.
+        shell::quiet(Command::new("strip").arg(&bootable))?;
+    }
     shell::quiet(
-        make(&built.tree)
+        make(recipe, &built.tree)
             .arg(format!("INSTALL_MOD_PATH={}", dir.display()))
             .arg("modules_install"),
     )?;
@@ -48,7 +38,7 @@ pub fn place(built: &Built, dir: &Path) -> Result<()> {
         Command::new("cp")
             .current_dir(&built.tree)
             .args(["-a", "--parents"])
-            .args(FOR_MODULES)
+            .args(recipe.for_modules)
             .arg(&headers),
     )?;
     // What make compares its own objects with; an external module's build makes none of these again.

@@ -6,8 +6,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::target::Target;
 use super::{Modules, write_if_changed};
+use crate::debian13::{Bind, Folder};
 use crate::images::Image;
+use crate::paths::Paths;
 use crate::shell;
 
 /// Module folders built after the main one, against its exported symbols.
@@ -17,7 +20,14 @@ pub const PARTS: &[&str] = &["sample", "test"];
 const SOURCES: &[&str] = &["Kbuild", "glue", "include"];
 
 /// Copies the sources to `work/<release>`, puts the Rust object beside them and builds all modules.
-pub fn run(kmod: &Path, work: &Path, rust: &Path, image: &Image) -> Result<Modules> {
+pub fn run(
+    kmod: &Path,
+    work: &Path,
+    rust: &Path,
+    image: &Image,
+    target: &Target,
+    place: &Place,
+) -> Result<Modules> {
     let dir = work.join(&image.version);
     let mut sources = Vec::new();
     for name in SOURCES.iter().chain(PARTS) {
@@ -28,33 +38,41 @@ pub fn run(kmod: &Path, work: &Path, rust: &Path, image: &Image) -> Result<Modul
         bail!("{} is missing", kmod.join("Kbuild").display());
     }
     write_if_changed(&dir.join("rust_obj.bin"), &fs::read(rust)?)?;
-    make(image, &dir, None)?;
+    make(place, target, image, &dir, None)?;
     for part in PARTS {
-        let sub = dir.join(part);
-        if sub.join("Kbuild").exists() {
-            make(image, &sub, Some(&dir.join("Module.symvers")))?;
+        if dir.join(part).join("Kbuild").exists() {
+            make(place, target, image, &dir, Some(part))?;
         }
     }
     Ok(Modules { dir })
 }
 
-fn make(image: &Image, dir: &Path, symbols: Option<&Path>) -> Result<()> {
-    let mut command = Command::new("make");
+/// Builds what lies in `dir`, or in a part of it against the former's symbols.
+fn make(
+    place: &Place,
+    target: &Target,
+    image: &Image,
+    dir: &Path,
+    part: Option<&str>,
+) -> Result<()> {
+    let (mut command, kdir, root) = place.make(image, dir)?;
     command
-        .env_remove("MAKEFLAGS")
-        .env_remove("LD_LIBRARY_PATH")
         .arg("-C")
-        .arg(image.kdir());
-    command
-        .arg(format!("M={}", dir.display()))
-        .arg("KCFLAGS=-Werror");
-    command.arg(format!(
+        .arg(kdir)
+        .args(target.arch.map(|arch| format!("ARCH={arch}")));
+    match part {
+        None => command.arg(format!("M={}", root.display())),
+        Some(part) => {
+            let symbols = root.join("Module.symvers");
+            command
+                .arg(format!("M={}", root.join(part).display()))
+                .arg(format!("KBUILD_EXTRA_SYMBOLS={}", symbols.display()))
+        }
+    };
+    command.arg("KCFLAGS=-Werror").arg(format!(
         "-j{}",
         std::thread::available_parallelism().map_or(1, usize::from)
     ));
-    if let Some(symbols) = symbols {
-        command.arg(format!("KBUILD_EXTRA_SYMBOLS={}", symbols.display()));
-    }
     let log = shell::combined(command.arg("modules"))?;
     let warnings: Vec<&str> = log.lines().filter(|line| is_fault(line)).collect();
     if !warnings.is_empty() {
@@ -66,6 +84,57 @@ fn make(image: &Image, dir: &Path, symbols: Option<&Path>) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Where a kernel's build tools run.
+#[derive(Debug)]
+pub enum Place {
+    /// On this machine.
+    Here,
+    /// In the folder of Debian 13, whose libraries and compiler they need.
+    Debian13(Folder),
+}
+
+impl Place {
+    /// The place that `image` needs, made first if need be.
+    pub fn of(paths: &Paths, image: &Image) -> Result<Self> {
+        Ok(if image.is_debian13() {
+            Self::Debian13(Folder::ensure(paths)?)
+        } else {
+            Self::Here
+        })
+    }
+
+    /// `make`, with the kernel's build folder and `dir` as it finds them.
+    fn make(&self, image: &Image, dir: &Path) -> Result<(Command, PathBuf, PathBuf)> {
+        let kdir = image.kdir();
+        match self {
+            Self::Here => {
+                let mut command = Command::new("make");
+                command
+                    .env_remove("MAKEFLAGS")
+                    .env_remove("LD_LIBRARY_PATH");
+                Ok((command, kdir, dir.to_path_buf()))
+            }
+            Self::Debian13(folder) => {
+                let inside = Path::new("/mnt/kernel").join(kdir.strip_prefix(&image.dir)?);
+                let binds = [
+                    Bind {
+                        what: &image.dir,
+                        place: "/mnt/kernel",
+                        writable: false,
+                    },
+                    Bind {
+                        what: dir,
+                        place: "/mnt/modules",
+                        writable: true,
+                    },
+                ];
+                let command = folder.command(&binds, "make")?;
+                Ok((command, inside, PathBuf::from("/mnt/modules")))
+            }
+        }
+    }
 }
 
 /// Whether a line of Kbuild's output tells of a fault in our module (the compiler's own are errors already).

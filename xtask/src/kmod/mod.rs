@@ -2,6 +2,7 @@
 
 mod kbuild;
 mod object;
+mod target;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,23 +13,7 @@ use anyhow::{Context, Result};
 use crate::images::Image;
 use crate::paths::Paths;
 use crate::shell;
-
-/// Flags that make rustc's output fit a stock kernel's mitigations and linker; proven on 6.1 and 6.12.
-const RUSTFLAGS: &str = concat!(
-    "-Zretpoline-external-thunk -Zcf-protection=branch -Cjump-tables=n -Zfunction-return=thunk-extern ",
-    "-Zpatchable-function-entry=16,16 -Cforce-unwind-tables=n -Zplt=yes -Zfunction-sections=n ",
-    "-Csymbol-mangling-version=v0 --cfg kgpu_kernel ",
-    // The aes crate must not look for vector instructions, should it be reached.
-    "--cfg aes_backend=\"soft\"",
-);
-
-/// Further flags for a kernel with KASAN: every access through a function of the kernel's that checks it, but for
-/// the stack and the globals, whose checks need what our object has not; frame pointers, as that kernel unwinds by them.
-const KASAN_RUSTFLAGS: &str = concat!(
-    " -Zsanitizer=kernel-address -Zsanitizer-recover=kernel-address -Cforce-frame-pointers=yes ",
-    "-Cllvm-args=-asan-mapping-offset=0xdffffc0000000000 -Cllvm-args=-asan-instrumentation-with-call-threshold=0 ",
-    "-Cllvm-args=-asan-stack=0 -Cllvm-args=-asan-globals=0 -Cllvm-args=-asan-kernel-mem-intrinsic-prefix=1",
-);
+use target::Target;
 
 /// Debian's compiler: one version for everybody, with its library source installed beside it.
 const RUSTC: &str = "/usr/bin/rustc";
@@ -62,35 +47,38 @@ impl Modules {
 
 /// Builds the Rust object and all modules for `image`.
 pub fn build(paths: &Paths, image: &Image) -> Result<Modules> {
+    let place = kbuild::Place::of(paths, image)?;
     let work = paths.target.join("kmod");
     let _lock = Paths::lock(&work)?;
-    let rust = if image.has_kasan()? {
-        let work = work.join("kasan");
-        let flags = format!("{RUSTFLAGS}{KASAN_RUSTFLAGS}");
-        shell::timed("kernel module: Rust core, with KASAN", || {
-            rust_object(paths, &work, &flags, object::KASAN)
-        })?
-    } else {
-        shell::timed("kernel module: Rust core", || {
-            rust_object(paths, &work, RUSTFLAGS, &[])
-        })?
-    };
+    let target = Target::of(image)?;
+    let rust = shell::timed(&format!("kernel module: Rust core{}", target.what), || {
+        let work = target.name.map_or(work.clone(), |name| work.join(name));
+        rust_object(paths, &work, target)
+    })?;
     shell::timed(
         &format!("kernel module: Kbuild for {}", image.version),
-        || kbuild::run(&paths.root.join("kmod"), &work, &rust, image),
+        || {
+            kbuild::run(
+                &paths.root.join("kmod"),
+                &work,
+                &rust,
+                image,
+                target,
+                &place,
+            )
+        },
     )
 }
 
-/// Compiles `kgpu-kmod` in `work` and returns its one object, checked; it may call functions with the `further`
-/// prefixes as well.
-fn rust_object(paths: &Paths, work: &Path, flags: &str, further: &[&str]) -> Result<PathBuf> {
+/// Compiles `kgpu-kmod` for `target` in `work` and returns its one object, checked.
+fn rust_object(paths: &Paths, work: &Path, target: &Target) -> Result<PathBuf> {
     fs::create_dir_all(work)?;
-    let target = paths.root.join("kmod/rust/x86_64-kmod.json");
+    let machine = paths.root.join("kmod/rust/x86_64-kmod.json");
     shell::quiet(
         shell::cargo(&paths.root)
             .env("RUSTC", RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", flags)
+            .env("RUSTFLAGS", target.flags.join(" "))
             .env("CARGO_TARGET_DIR", work)
             // Set by the cargo that runs us for another toolchain's libraries.
             .env_remove("LD_LIBRARY_PATH")
@@ -106,7 +94,7 @@ fn rust_object(paths: &Paths, work: &Path, flags: &str, further: &[&str]) -> Res
                 "kernel",
                 "--target",
             ])
-            .arg(&target)
+            .arg(&machine)
             .args(["-Zbuild-std=core,alloc", "-Zjson-target-spec"]),
     )?;
     let library = work.join("x86_64-kmod/kernel/libkgpu_kmod.a");
@@ -115,7 +103,7 @@ fn rust_object(paths: &Paths, work: &Path, flags: &str, further: &[&str]) -> Res
     let object = object::extract(&archive, "kgpu_kmod-")?;
     let out = work.join("rust_obj.bin");
     write_if_changed(&out, object)?;
-    object::check(object, further)
+    object::check(object, target)
         .with_context(|| format!("{} must not go into a kernel", out.display()))?;
     let listing = shell::output(
         Command::new("objdump")

@@ -1,28 +1,12 @@
 //! What the kernel's module loader accepts, asserted on the Rust object: symbols, relocations, registers.
 
 use anyhow::{Context, Result, bail};
-use object::elf;
 use object::read::archive::ArchiveFile;
 use object::{
     Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionIndex,
 };
 
-/// Functions of the kernel that the compiler may call; all else must come through our glue.
-const ALLOWED_SYMBOLS: &[&str] = &["memcpy", "memmove", "memset", "bcmp", "__x86_return_thunk"];
-
-/// Prefixes of further allowed names.
-const ALLOWED_PREFIXES: &[&str] = &["kgpu_glue_", "__x86_indirect_thunk_"];
-
-/// Prefixes of what instrumented code calls in a kernel with KASAN.
-pub const KASAN: &[&str] = &["__asan_"];
-
-/// Relocation types that both kernels' loaders apply to code built for the kernel's address range.
-const ALLOWED_RELOCATIONS: &[(u32, &str)] = &[
-    (elf::R_X86_64_64, "64"),
-    (elf::R_X86_64_32S, "32S"),
-    (elf::R_X86_64_PC32, "PC32"),
-    (elf::R_X86_64_PLT32, "PLT32"),
-];
+use super::target::Target;
 
 /// The one member of `archive` whose name starts with `prefix`: the crate's own object.
 ///
@@ -45,9 +29,8 @@ pub fn extract<'data>(archive: &'data [u8], prefix: &str) -> Result<&'data [u8]>
     }
 }
 
-/// Fails with every symbol and relocation that the kernel would not resolve, and where each is used; allowed are
-/// names with the `further` prefixes too.
-pub fn check(bytes: &[u8], further: &[&str]) -> Result<()> {
+/// Fails with every symbol and relocation that a kernel of `target` would not resolve, and where each is used.
+pub fn check(bytes: &[u8], target: &Target) -> Result<()> {
     let file = object::File::parse(bytes).context("not an ELF object")?;
     let mut faults = Vec::new();
     for section in file.sections() {
@@ -61,13 +44,10 @@ pub fn check(bytes: &[u8], further: &[&str]) -> Result<()> {
             };
             let name = to.as_ref().map_or(Ok("?"), |symbol| symbol.name())?;
             let user = containing(&file, section.index(), offset).unwrap_or(section.name()?);
-            if to.as_ref().is_some_and(|s| s.is_undefined()) && !is_allowed(name, further) {
+            if to.as_ref().is_some_and(|s| s.is_undefined()) && !target.allows(name) {
                 faults.push(format!("undefined symbol {name}, used by {user}"));
             }
-            if ALLOWED_RELOCATIONS
-                .iter()
-                .all(|(allowed, _)| *allowed != r_type)
-            {
+            if target.relocations.iter().all(|(known, _)| *known != r_type) {
                 faults.push(format!("relocation type {r_type} to {name} in {user}"));
             }
         }
@@ -77,12 +57,11 @@ pub fn check(bytes: &[u8], further: &[&str]) -> Result<()> {
     }
     faults.sort();
     faults.dedup();
-    let names: Vec<&str> = ALLOWED_RELOCATIONS.iter().map(|(_, name)| *name).collect();
+    let names: Vec<&str> = target.relocations.iter().map(|(_, name)| *name).collect();
     bail!(
-        "{}\nallowed are the symbols {}, {}* and the relocations {}",
+        "{}\nallowed are the symbols {} and the relocations {}",
         faults.join("\n"),
-        ALLOWED_SYMBOLS.join(", "),
-        ALLOWED_PREFIXES.join("*, "),
+        target.allowed(),
         names.join(", ")
     )
 }
@@ -94,11 +73,6 @@ fn containing<'a>(file: &object::File<'a>, section: SectionIndex, offset: u64) -
             && (s.address()..s.address() + s.size()).contains(&offset)
     };
     file.symbols().find(holds).and_then(|s| s.name().ok())
-}
-
-fn is_allowed(name: &str, further: &[&str]) -> bool {
-    let mut prefixes = ALLOWED_PREFIXES.iter().chain(further);
-    ALLOWED_SYMBOLS.contains(&name) || prefixes.any(|p| name.starts_with(p))
 }
 
 /// Fails when a disassembly uses vector or floating-point registers: the kernel does not save them for us.
@@ -121,22 +95,6 @@ pub fn check_registers(listing: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn glue_and_thunks_are_allowed_and_nothing_else() {
-        for name in [
-            "memcpy",
-            "kgpu_glue_log",
-            "__x86_indirect_thunk_rax",
-            "__x86_return_thunk",
-        ] {
-            assert!(is_allowed(name, &[]), "{name}");
-        }
-        for name in ["__udivti3", "kmalloc", "memcmp", "__asan_load8_noabort"] {
-            assert!(!is_allowed(name, &[]), "{name}");
-        }
-        assert!(is_allowed("__asan_load8_noabort", KASAN));
-    }
 
     #[test]
     fn vector_registers_are_found_with_their_function() {

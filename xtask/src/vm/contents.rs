@@ -10,6 +10,8 @@ use anyhow::{Context, Result, bail};
 pub const PROGRAMS: &[&str] = &[
     "/usr/bin/dash",
     "/usr/bin/kmod",
+    // Not busybox's, which hands options of its command line on to the file system: newer kernels' eCryptfs refuses them.
+    "/usr/bin/mount",
     "/usr/sbin/cryptsetup",
     "/usr/sbin/dmsetup",
     "/usr/bin/fio",
@@ -58,15 +60,13 @@ pub const MODULES: &[&str] = &[
     "algif_hash",
     "af_alg",
     "crypto_user",
-    // What the ciphers' stock drivers rest on. The drivers themselves are those of the algorithms'
-    // names: see `stock_drivers`.
-    "cryptd",
-    "crypto_simd",
+    // The ciphers' stock drivers are those of the algorithms' names: see `stock_drivers`.
     "essiv",
-    "libcrc32c",
-    // What guest devices rest on.
-    "virtio_pci",
 ];
+
+/// More of them, which a kernel may lack: what the stock drivers rest on where they are asynchronous, and what guest
+/// devices rest on.
+pub const OPTIONAL_MODULES: &[&str] = &["cryptd", "crypto_simd", "libcrc32c", "virtio_pci"];
 
 /// The names under which the kernel loads the stock drivers of every algorithm, `crypto-xts` and
 /// `crypto-NAME` for `xts(NAME)`: from the lists of ids in the algorithms' folders.

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::contents::{
-    KMOD_NAMES, LIBRARIES, MODULES, PROGRAMS, WORKSPACE_PROGRAMS, stock_drivers,
+    KMOD_NAMES, LIBRARIES, MODULES, OPTIONAL_MODULES, PROGRAMS, WORKSPACE_PROGRAMS, stock_drivers,
 };
 use super::cpio::Tree;
 use crate::images::Image;
@@ -212,18 +212,23 @@ fn module_tree(
     Ok(root)
 }
 
-/// The files of all [`MODULES`], of the ciphers' `stock` drivers, and what they need, each once.
+/// The files of all [`MODULES`], of those [`OPTIONAL_MODULES`] that the kernel has, of the ciphers' `stock` drivers, and
+/// what they need, each once.
 fn with_dependencies(image: &Image, stock: &BTreeSet<String>) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     let stock = stock.iter().map(String::as_str);
-    for module in MODULES.iter().copied().chain(stock) {
-        let listing = shell::output(Command::new("modprobe").arg("-d").arg(&image.dir).args([
-            "-S",
-            &image.version,
-            "--show-depends",
-            module,
-        ]))
-        .with_context(|| {
+    let depends = |module| {
+        let mut command = Command::new("modprobe");
+        command
+            .arg("-d")
+            .arg(&image.dir)
+            .args(["-S", &image.version, "--show-depends", module]);
+        command
+    };
+    let optional = OPTIONAL_MODULES.iter().copied();
+    let optional = optional.filter(|module| shell::succeeds(&mut depends(module)));
+    for module in MODULES.iter().copied().chain(stock).chain(optional) {
+        let listing = shell::output(&mut depends(module)).with_context(|| {
             format!(
                 "kernel {} has no module {module}: see xtask/src/vm/contents.rs",
                 image.version

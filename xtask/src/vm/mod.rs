@@ -1,16 +1,19 @@
-//! `cargo xtask vm`: a kernel under QEMU software emulation that runs one guest suite.
+//! `cargo xtask vm` and `uml`: a kernel under QEMU's software emulation, or one that is a program, that runs one guest
+//! suite.
 
 mod contents;
 mod cpio;
 mod dmesg;
 mod initramfs;
+mod process;
 mod qemu;
 mod report;
+mod uml;
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -49,6 +52,9 @@ pub struct Machine {
     /// QEMU CPU model
     #[arg(long, default_value = "max")]
     pub cpu: String,
+    /// Processors of the guest
+    #[arg(long, default_value_t = 2)]
+    pub cpus: u32,
     /// Guest memory in MiB
     #[arg(long, default_value_t = 2048)]
     pub mem: u32,
@@ -68,6 +74,7 @@ impl Default for Machine {
         Self {
             append: String::new(),
             cpu: "max".into(),
+            cpus: 2,
             mem: 2048,
             timeout: 900,
             verbose: false,
@@ -76,22 +83,55 @@ impl Default for Machine {
     }
 }
 
-/// The command: sets up, builds, boots, and fails unless every check passed.
+/// Options of `uml`.
+#[derive(Debug, Args)]
+pub struct UmlOptions {
+    /// Guest suite: a script in xtask/guest/suites, without `.sh`
+    #[arg(long, default_value = "smoke")]
+    suite: String,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// The command `vm`: sets up, builds, boots, and fails unless every check passed.
 pub fn command(paths: &Paths, options: &Options) -> Result<ExitCode> {
-    check_suite(paths, &options.suite)?;
-    let image = setup::for_kernels(paths, &[options.kernel])?.remove(0);
+    let programs = !options.no_programs;
+    one(
+        paths,
+        options.kernel,
+        &options.suite,
+        &options.machine,
+        programs,
+    )
+}
+
+/// The command `uml`: the same, on a kernel that is a program.
+pub fn uml_command(paths: &Paths, options: &UmlOptions) -> Result<ExitCode> {
+    one(paths, Series::Uml, &options.suite, &options.machine, true)
+}
+
+/// One guest of one suite.
+fn one(
+    paths: &Paths,
+    series: Series,
+    suite: &str,
+    machine: &Machine,
+    with_programs: bool,
+) -> Result<ExitCode> {
+    check_suite(paths, suite)?;
+    let image = setup::for_kernels(paths, &[series])?.remove(0);
     let modules = kmod::build(paths, &image)?;
-    let programs = if options.no_programs {
-        Vec::new()
-    } else {
+    let programs = if with_programs {
         programs(paths)?
+    } else {
+        Vec::new()
     };
     let guest = Guest {
         image: &image,
         modules: &modules,
         programs: &programs,
     };
-    let report = run(paths, &guest, &options.suite, &options.machine)?;
+    let report = run(paths, &guest, suite, machine)?;
     for row in &report.rows {
         println!("{row}");
     }
@@ -146,22 +186,18 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
         log.display()
     );
     let started = Instant::now();
-    let report = qemu::run(&qemu::Boot {
-        kernel: &guest.image.vmlinuz(),
+    let report = process::run(&process::Boot {
+        image: guest.image,
         initrd: &initrd,
         append: format!(
             // Emulation is slow: neither a stall nor a long work item is a finding. The suites' marks must not be dropped.
             // The root can't be swapped out (a tmpfs could): what a suite leaves of memory is what its work gets.
-            "console=ttyS0 panic=-1 rootfstype=ramfs log_buf_len=4M printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=120 \
+            "panic=-1 rootfstype=ramfs log_buf_len=4M printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=120 \
              workqueue.cpu_intensive_thresh_us=1000000 guest_suite={suite} {}",
             machine.append
         ),
-        cpu: &machine.cpu,
-        memory: machine.mem,
-        timeout: Duration::from_secs(machine.timeout),
+        machine,
         log: &log,
-        verbose: machine.verbose,
-        instance: machine.instance,
     })?;
     println!("guest ended after {:.1} s", started.elapsed().as_secs_f64());
     if !report.failed.is_empty() && !machine.verbose {

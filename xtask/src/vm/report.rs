@@ -113,11 +113,6 @@ impl Report {
         }
     }
 
-    /// Whether the guest said that its suite had ended.
-    pub fn ended(&self) -> bool {
-        self.end.is_some()
-    }
-
     /// Judges the whole run: the end marker, the kernel log, at least one check. Call once, last.
     pub fn close(&mut self, why_stopped: Option<&str>) {
         match self.end.as_deref() {

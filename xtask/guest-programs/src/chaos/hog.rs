@@ -76,6 +76,9 @@ pub struct Hog {
 }
 
 impl Hog {
+    /// Within this it answers: time is up for it between two pieces, and one may take long when memory is short.
+    pub const PATIENCE: Duration = Duration::from_secs(120);
+
     /// Starts it and lets it take what is free.
     ///
     /// # Errors
@@ -107,7 +110,7 @@ impl Hog {
         };
         hog.squeeze()?;
         hog.answers
-            .recv_timeout(LONGEST * 2)
+            .recv_timeout(Self::PATIENCE)
             .map_err(|error| broken(&error.to_string()))?;
         Ok(hog)
     }

@@ -181,14 +181,16 @@ impl Field {
     }
 
     fn stop(&mut self) -> Result<Outcome, Trouble> {
+        // Looked at before: on a slow machine the deadline may be over when the helper is seen to be stopped.
+        let before = self.watch.look()?;
         let struck = Instant::now();
         self.helper.stop();
         let stopped = self.watch.look()?;
         let mut taken = 0;
         self.watch
             .until("requests taken back at the deadline", |c| {
-                taken = c.deadline - stopped.deadline;
-                let over = c.quarantines > stopped.quarantines || c.closed > stopped.closed;
+                taken = c.deadline - before.deadline;
+                let over = c.quarantines > before.quarantines || c.closed > before.closed;
                 over || (taken > 0 && (c.in_flight == 0 || taken >= stopped.in_flight))
             })?;
         let hang = struck.elapsed();
@@ -298,7 +300,7 @@ impl Field {
         let struck = Instant::now();
         hog.squeeze()?;
         let (mut most, mut reclaimed, mut recovery) = (0, None, None);
-        let after = self.watch.until("memory to be reclaimed", |c| {
+        let after = self.watch.within(Hog::PATIENCE, |c| {
             most = most.max(c.in_flight);
             if c.helper > before.helper {
                 recovery.get_or_insert_with(|| struck.elapsed());
@@ -306,6 +308,7 @@ impl Field {
             reclaimed = hog.answer();
             reclaimed.is_some()
         })?;
+        let after = after.ok_or_else(|| Trouble::Broken("the memory hog: no answer".to_owned()))?;
         let counts = reclaimed.is_some_and(|pages| pages > 0) && after.helper > before.helper;
         self.serves(&after)?;
         Ok(outcome(

@@ -1,20 +1,67 @@
-//! Expanded keys, remembered: thousands of helpers come one after the other, each gives every known
-//! answer, and expanding their keys would be nearly all that is done.
+//! Expanded keys and what they computed, remembered: thousands of helpers come one after the other,
+//! each gives every known answer, and that would be nearly all that is done.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use kgpu_core::algorithm::Algorithm;
-use kgpu_core::cpu::CpuKey;
+use kgpu_core::algorithm::{Algorithm, IV_BYTES_MAX};
+use kgpu_core::cpu::{CpuKey, Data, Work, WorkError};
 
 /// Keys of known answers, and as many again.
-const MOST: usize = 512;
+const MOST_KEYS: usize = 512;
+/// Results of a key that are remembered, and bytes of the longest.
+const MOST_RESULTS: usize = 16;
+const LONGEST: usize = 1024;
 
 type Keys = BTreeMap<(u16, Vec<u8>), Arc<dyn CpuKey>>;
 
 thread_local! {
     static KEYS: RefCell<Keys> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// All that a result depends on.
+type Asked = (u8, u32, u8, [u8; IV_BYTES_MAX], u32, usize, Vec<u8>);
+
+fn asked(work: &Work, src: &[u8], dst_len: usize) -> Asked {
+    (
+        work.op.code(),
+        work.data_unit_size,
+        work.iv_step.code(),
+        work.iv,
+        work.first_block,
+        dst_len,
+        src.to_vec(),
+    )
+}
+
+/// A key that remembers what it computed first.
+#[derive(Debug)]
+struct Remembering {
+    key: Box<dyn CpuKey>,
+    results: Mutex<BTreeMap<Asked, Vec<u8>>>,
+}
+
+impl CpuKey for Remembering {
+    fn run(&self, work: &Work, data: Data<'_>) -> Result<(), WorkError> {
+        let Data::Apart { src, dst } = data else {
+            return self.key.run(work, data);
+        };
+        if src.len() > LONGEST {
+            return self.key.run(work, Data::Apart { src, dst });
+        }
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = asked(work, src, dst.len());
+        if let Some(known) = results.get(&asked) {
+            dst.copy_from_slice(known);
+            return Ok(());
+        }
+        self.key.run(work, Data::Apart { src, dst })?;
+        if results.len() < MOST_RESULTS {
+            results.insert(asked, dst.to_vec());
+        }
+        Ok(())
+    }
 }
 
 /// The key, expanded by the algorithm's own CPU side; `None` when the algorithm takes no such.
@@ -24,8 +71,11 @@ pub(crate) fn expand(algorithm: &Algorithm, key: &[u8]) -> Option<Arc<dyn CpuKey
         if let Some(known) = keys.get(&name) {
             return Some(known.clone());
         }
-        let expanded: Arc<dyn CpuKey> = Arc::from((algorithm.cpu)(key).ok()?);
-        if keys.len() >= MOST {
+        let expanded: Arc<dyn CpuKey> = Arc::new(Remembering {
+            key: (algorithm.cpu)(key).ok()?,
+            results: Mutex::default(),
+        });
+        if keys.len() >= MOST_KEYS {
             keys.clear();
         }
         keys.insert(name, expanded.clone());
