@@ -10,6 +10,8 @@ mod buffers;
 mod device;
 #[cfg(test)]
 mod guest;
+#[cfg(test)]
+mod guest_faults;
 mod helper;
 #[cfg(test)]
 mod lies;
