@@ -13,8 +13,7 @@ live_is_not() { state_is live && [ "$(field helper)" != "$1" ]; }
 logged() { dmesg | grep -q "$1"; }
 # hand_log: gives the host the kernel's log so far to judge, and forgets it here.
 hand_log() {
-	dmesg -r | sed 's/^/@@ dmesg /' >$RESULTS
-	dmesg -C
+	dmesg -rc | sed 's/^/@@ dmesg /' >$RESULTS
 }
 right_so_far() {
 	same "no request failed, and no helper failed one" 0 "$(counted '([.]errors|fallback[.]failed[.]requests)')"
@@ -70,7 +69,7 @@ same "the data are as they were" "$digest" "$(digest /mnt/secret)"
 # The machine's own driver warns of what it reads from a connection that is gone, with all that goes with a warning.
 same "no warning but those about the connection" "" \
 	"$(dmesg | grep -E 'WARNING:|BUG|Oops|kgpu: .*(wrong|impossible)' | grep -v 'WARNING: arch/um/drivers/virtio_uml.c:')"
-dmesg -C
+dmesg -c >/dev/null
 
 phase end
 check "umount" umount /mnt/secret
