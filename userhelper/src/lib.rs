@@ -4,7 +4,8 @@
 //! * [`dispatcher`] with [`validate`], [`keys`], `wipe`, [`seats`], [`job`], [`fault`], [`tally`], [`ending`]:
 //!   from submissions to completions.
 //! * [`backend`]: what computes.
-//! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
+//! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon; [`session`]: one
+//!   session of it.
 //! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`],
 //!   [`mod@residue`] and tests.
 //! * [`cli`], [`list`], [`devices`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
@@ -37,6 +38,7 @@ pub mod residue;
 pub mod rig;
 pub mod seats;
 pub mod serve;
+pub mod session;
 pub mod signals;
 pub mod status;
 pub mod table;
