@@ -18,6 +18,9 @@ pub struct Tally {
     pub faults: u64,
     /// Times the module had to be woken.
     pub kicks: u64,
+    /// Sleeps that ended by their time while there was work that nobody had rung for, where that can be told: 0 if no
+    /// ring was lost.
+    pub overslept: u64,
     /// Prepared keys dropped because their slots moved on unused.
     pub swept: usize,
 }

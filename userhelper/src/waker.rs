@@ -45,9 +45,35 @@ impl Waker {
 
     /// Takes [`Waker::going_to_sleep`] back.
     pub fn awake(&self) {
-        if !self.asleep.swap(false, Ordering::AcqRel) {
+        self.was_woken();
+    }
+
+    /// As [`Waker::awake`]; whether somebody woke the thread before.
+    fn was_woken(&self) -> bool {
+        let woken = !self.asleep.swap(false, Ordering::AcqRel);
+        if woken {
             // Somebody wrote, or is about to: at worst one later sleep ends early.
             let _ = rustix::io::read(&self.event, &mut [0u8; 8]);
+        }
+        woken
+    }
+
+    /// Sleeps until woken, or until the time is over. Whether it was woken; an early end counts as that.
+    ///
+    /// # Errors
+    /// What poll(2) said.
+    pub fn sleep_alone(&self, timeout: Duration) -> Result<bool, Errno> {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        };
+        let mut own = [PollFd::from_borrowed_fd(self.event.as_fd(), PollFlags::IN)];
+        let slept = poll(&mut own, Some(&timeout));
+        let woken = self.was_woken();
+        match slept {
+            Ok(ready) => Ok(woken || ready > 0),
+            Err(Errno::INTR) => Ok(true),
+            Err(errno) => Err(errno),
         }
     }
 
