@@ -5,6 +5,8 @@
 //! the helper's side: a file that a process opens, and a virtio device of a guest. Everything unsafe,
 //! and every call from or to the C glue, is in [`ffi`].
 #![cfg_attr(not(any(test, feature = "mock")), no_std)]
+// For `Arc::try_new`: there is no stable way to it, and the kernel's build has the unstable ones.
+#![cfg_attr(kgpu_kernel, feature(allocator_api))]
 #![deny(unsafe_code)]
 
 extern crate alloc;

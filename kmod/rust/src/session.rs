@@ -129,6 +129,20 @@ impl core::fmt::Display for Peer {
     }
 }
 
+/// Shares a value, or `ENOMEM`.
+#[cfg(kgpu_kernel)]
+fn share<T>(value: T) -> Result<Arc<T>, Errno> {
+    Arc::try_new(value).map_err(|_| Errno::NOMEM)
+}
+
+/// Shares a value.
+#[cfg(not(kgpu_kernel))]
+// As the kernel's, where it can fail.
+#[allow(clippy::unnecessary_wraps)]
+fn share<T>(value: T) -> Result<Arc<T>, Errno> {
+    Ok(Arc::new(value))
+}
+
 /// What a helper's handshake says of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
@@ -221,7 +235,7 @@ impl Session {
         // Nobody has seen it yet, so nobody is to be woken.
         let state = SessionState::Attached.code();
         session.control.words().store(word::STATE, state);
-        Ok(Arc::new(session))
+        share(session)
     }
 
     /// Where the session stands.

@@ -23,7 +23,7 @@ const SUITES: &[&str] = &[
 ];
 
 /// Minutes that must remain for the kernel to be built and used.
-const FOR_BUILD: u64 = 30;
+const FOR_BUILD: u64 = 40;
 /// Seconds for one suite.
 const TIMEOUT: u64 = 600;
 
