@@ -107,6 +107,9 @@ pub struct ServeArgs {
     /// Microseconds that idle threads poll before they sleep.
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub poll_us: u64,
+    /// Milliseconds after which the ring is looked at although nobody rang: what a lost wake-up costs at most.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub look_ms: u64,
     /// Most KiB of a tile, a power of two from 4 to 1024 [default: 64, with a device 1024].
     #[arg(long, value_name = "N", value_parser = tile_kib)]
     pub tile_kib: Option<u32>,
@@ -150,6 +153,7 @@ fn serve(args: ServeArgs) -> Result<(), UserError> {
     let tuning = Tuning {
         workers: args.workers.unwrap_or_else(all_processors),
         poll: Duration::from_micros(args.poll_us),
+        look: Duration::from_millis(args.look_ms),
     };
     match args.vhost_user {
         Some(socket) => guest::serve::serve(&guest::serve::Options {

@@ -27,8 +27,6 @@ use crate::wipe;
 /// Most requests of a batch: enough to share the cost of a look at the ring, few enough that what
 /// comes later does not wait long.
 const BATCH: usize = 128;
-/// How often the dispatcher looks up when nothing happens.
-const NAP: Duration = Duration::from_secs(1);
 /// How often prepared keys are compared with the key table.
 const SWEEP: Duration = Duration::from_millis(200);
 /// Rounds of work between two looks at the clock for that.
@@ -51,6 +49,8 @@ pub struct Parts<B, L> {
     pub stop: Arc<Stop>,
     /// How long it polls before it sleeps.
     pub poll: Duration,
+    /// How long it sleeps at most before it looks up by itself.
+    pub look: Duration,
 }
 
 /// The dispatcher of one session.
@@ -379,7 +379,7 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
             return Ok(());
         }
         let nap = if self.unposted.is_empty() {
-            NAP
+            self.parts.look
         } else {
             Duration::from_millis(1)
         };

@@ -22,7 +22,7 @@ use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::loopback::Loopback;
 use kgpu_userhelper::waker::Waker;
 
-use helper::Helper;
+use helper::{Helper, PATIENCE};
 use machine::Machine;
 use module::{landed, served, works};
 use shared::{key, keys, named, noise, shapes, simple};
@@ -85,7 +85,9 @@ fn requests_of_every_algorithm_are_computed() {
 fn no_ring_is_lost() {
     const REQUESTS: u64 = 4000;
     for workers in ["1", "2"] {
-        let helper = Helper::start(&["--workers", workers, "--poll-us", "0"]);
+        // Nobody looks unless rung: what is lost is lost for good, however late this machine's threads run.
+        let options = ["--poll-us", "0", "--look-ms", "3600000"];
+        let helper = Helper::start(&[&options[..], &["--workers", workers]].concat());
         let mut machine = Machine::start(&helper);
         let module = served(&mut machine, 1);
         let Machine {
@@ -133,25 +135,17 @@ fn no_ring_is_lost() {
                 }
                 let since = std::time::Instant::now();
                 while side.reap(|_| ()).unwrap() == 0 {
-                    // A lost ring would take all of this; the helper itself looks up once a second.
-                    side.wait(Duration::from_secs(20)).unwrap();
-                    assert!(since.elapsed() < Duration::from_secs(10), "{user}");
+                    // A lost ring would take all of this, on either side.
+                    side.wait(PATIENCE).unwrap();
+                    assert!(since.elapsed() < PATIENCE, "{user}");
                 }
             }
             over.store(true, Ordering::Relaxed);
         });
         assert!(rung > 100, "{rung} doorbells");
         assert!(kicks.load(Ordering::Relaxed) > 100);
-        // It looks up once a second by itself and counts what it finds then. Where every doorbell were lost that is
-        // each request; a thread that gets no processor for a second makes some, too.
         let log = helper.stop();
-        let overslept: u64 = log
-            .split("overslept=")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next())
-            .and_then(|count| count.parse().ok())
-            .unwrap();
-        assert!(overslept < REQUESTS / 100, "{log}");
+        assert!(log.contains("overslept=0"), "{log}");
     }
 }
 
