@@ -346,7 +346,9 @@ fn no_wake_up_is_lost_on_its_way_through_two() {
                 continue;
             }
             ours.store(ASLEEP, 1);
-            listens.store(true, Ordering::Relaxed);
+            // A store is enough, but not for loom: it does not conclude that a store behind the value that a swap
+            // took is behind that swap as well.
+            listens.swap(true, Ordering::Relaxed);
             Words::fence();
             if ours.load(TAIL) == seen {
                 bell.sleep();
