@@ -79,6 +79,15 @@ fn requests_of_every_algorithm_are_computed() {
     }
 }
 
+/// Ends a thread beside a test, of one that failed too.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Both sides sleep after each request, and ring each other only when the other says that it sleeps: rings
 /// are not lost, over thousands of requests.
 #[test]
@@ -100,6 +109,7 @@ fn no_ring_is_lost() {
         let (over, kicks) = (AtomicBool::new(false), AtomicU32::new(0));
         let mut rung = 0;
         std::thread::scope(|scope| {
+            let _end = SetWhenDropped(&over);
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
                     if events.wait(Duration::from_millis(50)).is_some() {
@@ -140,7 +150,6 @@ fn no_ring_is_lost() {
                     assert!(since.elapsed() < PATIENCE, "{user}");
                 }
             }
-            over.store(true, Ordering::Relaxed);
         });
         assert!(rung > 100, "{rung} doorbells");
         assert!(kicks.load(Ordering::Relaxed) > 100);
