@@ -5,6 +5,7 @@ use std::time::Duration;
 use kgpu_core::abi::guest::{Event, Setup};
 use kgpu_core::abi::{SessionState, word};
 use rustix::process::Signal;
+use zerocopy::IntoBytes;
 
 use super::helper::Helper;
 use super::machine::{AREAS, Machine};
@@ -29,6 +30,26 @@ fn a_retired_session_is_let_go_and_the_next_served() {
     works(&machine, &module, &mut module.kernel());
     let log = helper.stop();
     assert_eq!(log.matches("ended=Retired").count(), 3, "{log}");
+}
+
+/// What was sent before this life's driver was invited is of another time, rung for or not.
+#[test]
+fn a_set_up_before_the_invitation_fails() {
+    let helper = Helper::start(&["--workers", "1"]);
+    let mut machine = Machine::start(&helper);
+    machine.expect(Event::Attach);
+    let module = Module::new(&machine, 1);
+    machine.stop_queues();
+    machine.start_empty_queues();
+    machine.send(&module.attach, &module.runs());
+    assert_eq!(machine.answer(), Setup::Failed);
+    machine.lay_bytes(&[module.attach.as_bytes(), module.runs().as_bytes()].concat());
+    machine.offer_event();
+    assert_eq!(machine.answer(), Setup::Failed);
+    machine.expect(Event::Attach);
+    module.set_up(&mut machine);
+    works(&machine, &module, &mut module.kernel());
+    helper.stop();
 }
 
 #[test]

@@ -243,6 +243,14 @@ impl Machine {
 
     /// Starts the queues, empty, and offers buffers for events.
     pub fn start_queues(&mut self) {
+        self.start_empty_queues();
+        for _ in 0..EVENTS {
+            self.offer_event();
+        }
+    }
+
+    /// Starts the queues, without a buffer for an event.
+    pub fn start_empty_queues(&mut self) {
         self.setup = Queue::new(&self.memory, 0);
         self.events = Queue::new(&self.memory, 1);
         for (index, queue) in [(0, &self.setup), (1, &self.events)] {
@@ -262,9 +270,6 @@ impl Machine {
             self.front.set_vring_call(index, &queue.call).unwrap();
             self.front.set_vring_kick(index, &queue.kick).unwrap();
             self.front.set_vring_enable(index, true).unwrap();
-        }
-        for _ in 0..EVENTS {
-            self.offer_event();
         }
     }
 
@@ -310,10 +315,15 @@ impl Machine {
     }
 
     pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.lay_bytes(bytes);
+        self.setup.ring();
+    }
+
+    /// Offers a set-up and does not ring.
+    pub fn lay_bytes(&mut self, bytes: &[u8]) {
         self.memory.write(SET_UP, bytes);
         let len = u32::try_from(bytes.len()).unwrap();
         self.setup.add(&[(SET_UP, len, false), (ANSWER, 8, true)]);
-        self.setup.ring();
     }
 
     /// The answer to the last set-up.
