@@ -11,7 +11,7 @@ use crate::tally::Tally;
 use crate::vm::Machine;
 
 /// What runs here: the module by itself, the crypto API's side, the caller's interface, and the main job with LUKS2 and
-/// eCryptfs both ways; then helpers that take over and that misbehave.
+/// eCryptfs both ways; then helpers that take over, that misbehave, and that run on the guest's host.
 const SUITES: &[&str] = &[
     "smoke",
     "crypto",
@@ -20,6 +20,7 @@ const SUITES: &[&str] = &[
     "both-ways",
     "takeover",
     "strikes",
+    "guest",
 ];
 
 /// Minutes that must remain for the kernel to be built and used.
