@@ -28,6 +28,12 @@ use crate::tally::Tally;
 
 pub use report::Report;
 
+/// What every guest's kernel is told. Emulation is slow: neither a stall nor a long work item is a finding. The suites'
+/// marks must not be dropped. The root can't be swapped out (a tmpfs could): what a suite leaves of memory is what its
+/// work gets.
+const PARAMETERS: &str = "panic=-1 rootfstype=ramfs log_buf_len=4M printk.devkmsg=on \
+    rcupdate.rcu_cpu_stall_timeout=120 workqueue.cpu_intensive_thresh_us=1000000";
+
 /// Options of `vm`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -196,10 +202,7 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
         image: guest.image,
         initrd: &initrd,
         append: format!(
-            // Emulation is slow: neither a stall nor a long work item is a finding. The suites' marks must not be dropped.
-            // The root can't be swapped out (a tmpfs could): what a suite leaves of memory is what its work gets.
-            "panic=-1 rootfstype=ramfs log_buf_len=4M printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=120 \
-             workqueue.cpu_intensive_thresh_us=1000000 guest_suite={suite} {}{}",
+            "{PARAMETERS} guest_suite={suite} {}{}",
             machine.append,
             helpers.words(),
         ),
@@ -219,6 +222,25 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
     // Large, and made again by every run.
     fs::remove_file(&initrd)?;
     Ok(report)
+}
+
+/// Writes what User-Mode Linux needs beside itself to run any suite, where there is none of this: an initramfs with
+/// `programs` to `initrd`, and to `words` what its command line has wherever it runs.
+pub fn pack_uml(
+    paths: &Paths,
+    image: &Image,
+    programs: &[PathBuf],
+    initrd: &Path,
+    words: &Path,
+) -> Result<()> {
+    let modules = kmod::build(paths, image)?;
+    let work = paths.target.join("vm").join("packed");
+    let _lock = Paths::lock(&work)?;
+    shell::timed("initramfs", || {
+        initramfs::build(paths, image, &modules, programs, &work, initrd)
+    })?;
+    let line = format!("{} {PARAMETERS}\n", uml::WORDS.join(" "));
+    fs::write(words, line).with_context(|| format!("cannot write {}", words.display()))
 }
 
 /// What the suite wants to run on the host.
