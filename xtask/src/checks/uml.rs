@@ -10,7 +10,7 @@ use crate::tally::Tally;
 use crate::vm::Machine;
 
 /// What runs here: the module by itself, the crypto API's side, the caller's interface, and the main job with LUKS2 and
-/// eCryptfs both ways; then helpers that take over and that misbehave.
+/// eCryptfs both ways; then helpers that take over and that misbehave; eCryptfs with our change beside the stock one.
 const SUITES: &[&str] = &[
     "smoke",
     "crypto",
@@ -19,6 +19,7 @@ const SUITES: &[&str] = &[
     "both-ways",
     "takeover",
     "strikes",
+    "ecryptfs",
 ];
 
 /// Minutes that must remain for the kernel to be built and used.

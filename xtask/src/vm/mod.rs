@@ -18,6 +18,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::ecryptfs;
 use crate::images::{Image, Series};
 use crate::kmod::{self, Modules};
 use crate::paths::Paths;
@@ -169,12 +170,20 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
         .join(format!("{}-{suite}{apart}", guest.image.version));
     let _lock = Paths::lock(&work)?;
     let initrd = work.join("initramfs.cpio");
+    let mut files = Vec::new();
+    if contents::WITH_ECRYPTFS.contains(&suite) {
+        files.push((
+            ecryptfs::build(paths, guest.image)?,
+            contents::CHANGED_ECRYPTFS,
+        ));
+    }
     shell::timed("initramfs", || {
         initramfs::build(
             paths,
             guest.image,
             guest.modules,
             guest.programs,
+            &files,
             &work,
             &initrd,
         )
