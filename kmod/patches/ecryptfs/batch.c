@@ -68,6 +68,16 @@ static int set_key(struct ecryptfs_crypt_stat *crypt_stat)
 	return rc;
 }
 
+/* Whether a file's extents are pages that lie in the lower file one after the other, and batches are on. */
+bool ecryptfs_batch_takes(struct inode *inode)
+{
+	struct ecryptfs_crypt_stat *crypt_stat = &ecryptfs_inode_to_private(inode)->crypt_stat;
+	const u32 asked = ECRYPTFS_ENCRYPTED | ECRYPTFS_METADATA_IN_XATTR | ECRYPTFS_VIEW_AS_ENCRYPTED;
+
+	return batch_size() && (crypt_stat->flags & asked) == ECRYPTFS_ENCRYPTED &&
+	       crypt_stat->extent_size == PAGE_SIZE && ecryptfs_inode_to_private(inode)->lower_file;
+}
+
 /*
  * An empty batch for at most so many pages of a file; NULL where the file is none for it, or memory is
  * short: the caller then does what the module does without us.
@@ -75,14 +85,10 @@ static int set_key(struct ecryptfs_crypt_stat *crypt_stat)
 struct ecryptfs_batch *ecryptfs_batch_start(struct inode *inode, size_t pages)
 {
 	struct ecryptfs_crypt_stat *crypt_stat = &ecryptfs_inode_to_private(inode)->crypt_stat;
-	const u32 asked = ECRYPTFS_ENCRYPTED | ECRYPTFS_METADATA_IN_XATTR | ECRYPTFS_VIEW_AS_ENCRYPTED;
 	unsigned int room = min_t(size_t, pages, batch_size());
 	struct ecryptfs_batch *batch;
 
-	if (!room || (crypt_stat->flags & asked) != ECRYPTFS_ENCRYPTED ||
-	    crypt_stat->extent_size != PAGE_SIZE || !ecryptfs_inode_to_private(inode)->lower_file)
-		return NULL;
-	if (set_key(crypt_stat))
+	if (!room || !ecryptfs_batch_takes(inode) || set_key(crypt_stat))
 		return NULL;
 	batch = kmalloc(struct_size(batch, slot, room), GFP_BATCH);
 	if (!batch)
@@ -157,6 +163,7 @@ static void ended(struct ecryptfs_batch_slot *slot, int rc)
 	ecryptfs_batch_put(batch);
 }
 
+/* The module's exit waits for all RCU work after its last file is gone: a completion that ended a folio has left. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 static void completed(void *data, int rc)
 {

@@ -47,6 +47,7 @@ extern struct file_operations ecryptfs_batch_fops;
 void ecryptfs_batch_init(void);
 void ecryptfs_batch_read_ahead(struct super_block *sb);
 
+bool ecryptfs_batch_takes(struct inode *inode);
 struct ecryptfs_batch *ecryptfs_batch_start(struct inode *inode, size_t pages);
 struct ecryptfs_batch_slot *ecryptfs_batch_add(struct ecryptfs_batch *batch);
 void ecryptfs_batch_submit(struct ecryptfs_batch_slot *slot, pgoff_t index,

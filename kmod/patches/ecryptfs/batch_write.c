@@ -207,7 +207,8 @@ ssize_t ecryptfs_batch_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t rc;
 
-	if (iov_iter_count(from) < 2 * PAGE_SIZE || (iocb->ki_flags & (IOCB_DIRECT | IOCB_NOWAIT)))
+	if (iov_iter_count(from) < 2 * PAGE_SIZE || !ecryptfs_batch_takes(inode) ||
+	    (iocb->ki_flags & (IOCB_DIRECT | IOCB_NOWAIT)))
 		return generic_file_write_iter(iocb, from);
 	inode_lock(inode);
 	rc = generic_write_checks(iocb, from);
