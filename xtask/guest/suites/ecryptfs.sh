@@ -135,8 +135,12 @@ damaged() {
 	for _f in /tmp/lower-damaged/*; do
 		_f=$(basename "$_f")
 		head -c 16384 /mnt/crypt/"$_f" >/tmp/part 2>/tmp/why
-		echo "$_f $? $(cat /tmp/why) $(sha256sum </tmp/part)"
-		# The rest of a file that is too short holds what memory held: stock decrypts it.
+		_rc=$?
+		# Where the lower file has nothing stock decrypts what memory held: such bytes are never the same.
+		case $_f in
+		cut-header) echo "$_f $_rc $(cat /tmp/why) $(wc -c </tmp/part)" ;;
+		*) echo "$_f $_rc $(cat /tmp/why) $(sha256sum </tmp/part)" ;;
+		esac
 		cat /mnt/crypt/"$_f" 2>/tmp/why | wc -c
 		cat /tmp/why
 	done >/tmp/damaged."$1"
@@ -176,7 +180,7 @@ full changed twofish:32
 same "without room: the same end as stock" "$(cat /tmp/full.stock)" "$(cat /tmp/full.changed)"
 truncations changed twofish:32
 damaged changed
-check "something is damaged" grep -q "cut-header 1" /tmp/damaged.stock
+check "something is damaged" grep -q "magic 1" /tmp/damaged.stock
 check "damaged files: the same errors and bytes as stock" cmp /tmp/damaged.stock /tmp/damaged.changed
 echo 0 >$PARAMETERS/batch_extents
 echo 0 >$PARAMETERS/most_in_flight
