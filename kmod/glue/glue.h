@@ -180,7 +180,8 @@ void kgpu_glue_register_later(void);
 const u8 *kgpu_glue_fallback_driver(u32 index, size_t *len);
 /* The driver that a stock dm-crypt would get for this name. */
 struct crypto_skcipher *kgpu_stock_skcipher(const char *name);
-int kgpu_skcipher_init(bool register_now);
+int kgpu_skcipher_init(void);
+void kgpu_skcipher_register(void);
 void kgpu_skcipher_exit(void);
 
 /* ---- kgpu.h: api.c ---- */

@@ -104,7 +104,7 @@ static int __init kgpu_init(void)
 		err = PTR_ERR(kgpu_engine);
 		goto exit_job;
 	}
-	err = kgpu_skcipher_init(!strcmp(register_when, "load"));
+	err = kgpu_skcipher_init();
 	if (err)
 		goto stop_engine;
 	err = kgpu_report_init();
@@ -116,6 +116,12 @@ static int __init kgpu_init(void)
 	err = kgpu_device_init();
 	if (err)
 		goto exit_power;
+	/*
+	 * Last, when nothing can fail any more: the kernel tests what is registered in threads of its own, and
+	 * a module whose start fails is freed under them.
+	 */
+	if (!strcmp(register_when, "load"))
+		kgpu_skcipher_register();
 	return 0;
 
 exit_power:

@@ -209,7 +209,7 @@ static void kgpu_find_fallback(struct kgpu_skcipher *skcipher)
 	crypto_free_skcipher(fallback);
 }
 
-int kgpu_skcipher_init(bool register_now)
+int kgpu_skcipher_init(void)
 {
 	struct kgpu_algorithm info;
 	u32 i, count = 0;
@@ -233,9 +233,12 @@ int kgpu_skcipher_init(bool register_now)
 				  kgpu_skciphers[i].info.name);
 	}
 	kgpu_count = count;
-	if (register_now)
-		kgpu_register(NULL);
 	return 0;
+}
+
+void kgpu_skcipher_register(void)
+{
+	kgpu_register(NULL);
 }
 
 void kgpu_skcipher_exit(void)

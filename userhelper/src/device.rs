@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kgpu_core::abi::{Attach, AttachFlags, Features, IOC_ATTACH, IOC_DETACH, IOC_START};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::ioctl::{NoArg, Opcode, Updater, ioctl};
+use rustix::ioctl::{NoArg, Updater, ioctl};
 
 /// What failed with the device.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub struct Device {
 }
 
 /// An ioctl without argument: `KICK`, `START` or `DETACH`.
-pub(crate) fn command<const REQUEST: Opcode>(device: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(crate) fn command<const REQUEST: u32>(device: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: the request takes no argument and touches no memory of this process, whatever the
     // file behind the descriptor is; a file that does not know it answers ENOTTY.
     unsafe { ioctl(device, NoArg::<REQUEST>::new()) }
@@ -107,7 +107,7 @@ impl Device {
         unsafe {
             ioctl(
                 self.fd.as_fd(),
-                Updater::<{ IOC_ATTACH.request as Opcode }, Attach>::new(&mut attach),
+                Updater::<{ IOC_ATTACH.request }, Attach>::new(&mut attach),
             )
         }
         .map_err(self.failed(Step::Attach))?;
@@ -119,8 +119,7 @@ impl Device {
     /// # Errors
     /// What the module said.
     pub fn start(&self) -> Result<(), DeviceError> {
-        command::<{ IOC_START.request as Opcode }>(self.fd.as_fd())
-            .map_err(self.failed(Step::Start))
+        command::<{ IOC_START.request }>(self.fd.as_fd()).map_err(self.failed(Step::Start))
     }
 
     /// Stops routing to this helper; what is in the ring may still be completed.
@@ -128,8 +127,7 @@ impl Device {
     /// # Errors
     /// What the module said.
     pub fn detach(&self) -> Result<(), DeviceError> {
-        command::<{ IOC_DETACH.request as Opcode }>(self.fd.as_fd())
-            .map_err(self.failed(Step::Detach))
+        command::<{ IOC_DETACH.request }>(self.fd.as_fd()).map_err(self.failed(Step::Detach))
     }
 
     /// The descriptor, shared.

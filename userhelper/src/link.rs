@@ -51,7 +51,7 @@ impl DeviceLink {
 
 impl Link for DeviceLink {
     fn kick(&self) -> Result<(), Errno> {
-        crate::device::command::<{ IOC_KICK.request as rustix::ioctl::Opcode }>(self.device.as_fd())
+        crate::device::command::<{ IOC_KICK.request }>(self.device.as_fd())
     }
 
     fn sleep(&self, waker: &Waker, submissions: bool, timeout: Duration) -> Result<Woken, Errno> {

@@ -252,9 +252,8 @@ impl Mapping {
             let there = unsafe {
                 rustix::mm::msync(self.base.as_ptr().cast(), self.len, MsyncFlags::ASYNC)
             };
-            // All that can be wrong is that nothing is mapped there. (rustix over libc gives no error number.)
             // SAFETY: ends the child at once.
-            unsafe { libc::_exit(i32::from(there.is_ok())) };
+            unsafe { libc::_exit(i32::from(there != Err(Errno::NOMEM))) };
         }
         let mut status = 0;
         // SAFETY: our own child, and a place for its status.

@@ -8,14 +8,14 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::build::{Built, make};
-use super::recipe::Recipe;
+use super::recipe::{FOR_MODULES, Recipe};
 use crate::shell;
 
 /// Lays out the kernel in `dir`.
 pub fn place(recipe: &Recipe, built: &Built, dir: &Path) -> Result<()> {
     let release = &built.release;
     fs::create_dir_all(dir.join("boot"))?;
-    let bootable = dir.join(format!("boot/{}-{release}", recipe.boot_name()));
+    let bootable = dir.join(format!("boot/{}-{release}", recipe.boot_name));
     fs::copy(built.tree.join(recipe.bootable), &bootable)
         .with_context(|| format!("the build made no {}", recipe.bootable))?;
     if recipe.arch == Some("um") {
@@ -38,6 +38,7 @@ pub fn place(recipe: &Recipe, built: &Built, dir: &Path) -> Result<()> {
         Command::new("cp")
             .current_dir(&built.tree)
             .args(["-a", "--parents"])
+            .args(FOR_MODULES)
             .args(recipe.for_modules)
             .arg(&headers),
     )?;

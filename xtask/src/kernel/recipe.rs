@@ -22,7 +22,9 @@ pub struct Recipe {
     pub target: &'static str,
     /// Where the tree has the bootable result.
     pub bootable: &'static str,
-    /// Of the tree, what Kbuild reads for a module outside of it.
+    /// What the placed boot folder calls it before its release.
+    pub boot_name: &'static str,
+    /// Of the tree, what Kbuild reads for a module outside of it, beside [`FOR_MODULES`].
     pub for_modules: &'static [&'static str],
     /// Changes when the layout of what is placed does, so that an old cache is not misread.
     pub layout: u32,
@@ -37,6 +39,15 @@ pub enum Source {
     Newest(&'static str),
 }
 
+/// Of any tree, what Kbuild reads for a module outside of it.
+pub const FOR_MODULES: &[&str] = &[
+    "Makefile",
+    ".config",
+    "Module.symvers",
+    "include",
+    "scripts",
+];
+
 /// KASAN and its like.
 pub const SANITIZER: &Recipe = &Recipe {
     name: "sanitizer",
@@ -44,12 +55,8 @@ pub const SANITIZER: &Recipe = &Recipe {
     arch: None,
     target: "bzImage",
     bootable: "arch/x86/boot/bzImage",
+    boot_name: "vmlinuz",
     for_modules: &[
-        "Makefile",
-        ".config",
-        "Module.symvers",
-        "include",
-        "scripts",
         "arch/x86/Makefile",
         "arch/x86/Makefile_32.cpu",
         "arch/x86/include",
@@ -65,12 +72,8 @@ pub const UML: &Recipe = &Recipe {
     arch: Some("um"),
     target: "linux",
     bootable: "linux",
+    boot_name: "linux",
     for_modules: &[
-        "Makefile",
-        ".config",
-        "Module.symvers",
-        "include",
-        "scripts",
         "arch/um/Makefile",
         "arch/um/Makefile-os-Linux",
         "arch/um/Makefile-skas",
@@ -122,14 +125,6 @@ impl Recipe {
         )?;
         let digest = listing.get(..12).context("sha256sum printed no digest")?;
         Ok(format!("-{digest}-v{}", self.layout))
-    }
-
-    /// What the placed boot folder calls it before its release.
-    pub fn boot_name(&self) -> &'static str {
-        match self.arch {
-            Some("um") => "linux",
-            _ => "vmlinuz",
-        }
     }
 }
 

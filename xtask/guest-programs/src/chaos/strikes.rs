@@ -194,6 +194,10 @@ impl Field {
                 over || (taken > 0 && (c.in_flight == 0 || taken >= stopped.in_flight))
             })?;
         let hang = struck.elapsed();
+        if before.in_flight.max(stopped.in_flight) == 0 {
+            // What was late already was not struck.
+            taken = 0;
+        }
         let back = self.watch.look()?;
         self.helper.cont();
         self.serves(&back)?;

@@ -25,6 +25,8 @@ struct Liar {
     /// Since when the last request that is to be late waits.
     since: Instant,
     was_late: bool,
+    /// A word of the ring has its impossible value.
+    misplaced: bool,
 }
 
 /// Serves, lies, and stays until killed.
@@ -37,6 +39,7 @@ pub fn run(lie: Lie, seed: u64) -> Result<(), Trouble> {
         dice: Dice::new(seed),
         since: Instant::now(),
         was_late: false,
+        misplaced: false,
     };
     while liar.region.is_open() {
         liar.turn()?;
@@ -60,6 +63,12 @@ impl Liar {
     fn turn(&mut self) -> Result<(), Trouble> {
         let view = self.region.view();
         self.peer.beat(view);
+        if self.misplaced {
+            // Serving would put it right again, perhaps before anybody has looked.
+            self.peer.misplace(view, self.lie);
+            self.region.kick();
+            return Ok(());
+        }
         let mut any = self.peer.take(view)? > 0;
         while let Some(submission) = self.peer.taken.pop_front() {
             // Live is what is asked for before the request is looked at: the state changes once
@@ -77,8 +86,9 @@ impl Liar {
         }
         any |= self.be_late()?;
         if any {
-            if self.region.is_live() {
+            if self.region.is_live() && self.lie.is_word() {
                 self.peer.misplace(self.region.view(), self.lie);
+                self.misplaced = true;
             }
             // Whether it sleeps or not: a kick too many is no fault.
             self.region.kick();

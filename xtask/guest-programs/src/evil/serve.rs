@@ -11,7 +11,6 @@ use kgpu_core::peer::{Dice, Lie, MockHelper};
 use kgpu_guest::device::ioctl;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Signal, getpid, kill_process};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::control::{Control, From};
 use crate::region::{Region, Trouble, system};
@@ -251,13 +250,7 @@ impl Chaos {
     }
 
     fn strike(&mut self, strike: Strike, from: From) -> Result<(), Trouble> {
-        let now = clock_gettime(ClockId::Monotonic);
-        let nanos = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
-        let line = format!(
-            "struck {} in-flight {} nanos {nanos}",
-            strike.label(),
-            self.in_flight()?
-        );
+        let line = format!("struck {} in-flight {}", strike.label(), self.in_flight()?);
         // Written before it is done: a dead or stopped process answers nothing.
         self.control.answer(from, &line);
         println!("{line}");
