@@ -1,5 +1,23 @@
 //! Plain text tables: columns as wide as their widest cell.
 
+/// A Markdown table of `rows` under `head`; columns of which `right` says so are flush right.
+#[must_use]
+pub fn markdown(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let mut text = line(&mut head.iter().copied());
+    text += &line(
+        &mut right
+            .iter()
+            .map(|right| if *right { "---:" } else { "---" }),
+    );
+    for row in rows {
+        text += &line(&mut row.iter().map(String::as_str));
+    }
+    text
+}
+
 /// Lines of `rows` under `head`; columns of which `right` says so are flush right.
 #[must_use]
 pub fn lines(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {

@@ -15,6 +15,11 @@ sizes=512,4k,64k,1m,16m,64m
 depths=1,8,64,1024
 steps=devices,verify,bench
 machine=
+plan=quick
+suites=smoke,both-ways
+guest_cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+guest_mem=
+guest_append=
 
 usage() {
 	cat <<'TEXT'
@@ -22,10 +27,12 @@ usage: ./run.sh [OPTION…]
 
 Runs the steps `devices`, `verify` and `bench`, and writes what they said into a folder.
 The step `residue`, to be asked for, looks for what processes leave in a GPU's memory; nobody else may use it then.
+The steps `guest` and `kernel`, to be asked for, boot a Linux kernel that is a program, with kgpu's module and a helper in
+it (on the processors): `guest` runs its tests, `kernel` measures in it. They need no privileges.
 Exits with 0 if every step did what it should, else with 1.
 
   --out DIR          folder for the results [results]
-  --steps LIST       steps to run [devices,verify,bench]; there is `residue` too
+  --steps LIST       steps to run [devices,verify,bench]; there are `residue`, `guest` and `kernel` too
   --backend NAME     what computes: auto, cpu, cuda, … [auto]
   --cases N          random requests of each algorithm in `verify` [10000]
   --algorithms LIST  algorithms of `verify` and `bench` [all]
@@ -34,6 +41,11 @@ Exits with 0 if every step did what it should, else with 1.
   --depths LIST      requests in flight of `bench` [1,8,64,1024]
   --seconds S        seconds of each run of `bench` [0.2]
   --repeats N        runs of each line of `bench` [3]
+  --plan NAME        how much `kernel` measures: quick, full [quick]
+  --suites LIST      what `guest` runs [smoke,both-ways]
+  --guest-cpus N     processors of the guest [all]
+  --guest-mem MIB    its memory, a file in TMPDIR [2048; 8192 with --plan full]
+  --guest-append T   words for its command line, such as `guest_steps=disk guest_disk_mib=512`
   --machine TEXT     what to call this machine in the report
   --quick            a few minutes in all: --cases 1000 --seconds 0.05 --repeats 1 --depths 1,64,1024
 TEXT
@@ -70,11 +82,21 @@ while [ $# -gt 0 ]; do
 	--seconds) seconds=$1 ;;
 	--repeats) repeats=$1 ;;
 	--machine) machine=$1 ;;
+	--plan) plan=$1 ;;
+	--suites) suites=$1 ;;
+	--guest-cpus) guest_cpus=$1 ;;
+	--guest-mem) guest_mem=$1 ;;
+	--guest-append) guest_append=$1 ;;
 	*) wrong "$option: not an option" ;;
 	esac
 	shift
 done
 
+case $plan in
+quick) guest_mem=${guest_mem:-2048} ;;
+full) guest_mem=${guest_mem:-8192} ;;
+*) wrong "--plan $plan: the plans are quick and full" ;;
+esac
 mkdir -p "$out" || exit 1
 failed=
 
@@ -160,6 +182,49 @@ residue_all() {
 	echo "RESIDUE nothing secret was found"
 }
 
+# guest_boot SUITE WORDS…: a guest that runs one suite; its results go to SUITE.port and, as they come, to the screen, its
+# console to SUITE.console. Fails if a check failed or the suite did not reach its end. What a guest needs is the same for
+# every suite, so that a helper on the host would be one more word here, and `guest_backend=vhost-user`.
+guest_boot() {
+	suite=$1
+	shift
+	[ -x "$here/guest/linux" ] || {
+		echo "this bundle has no guest: run \`cargo xtask kernel uml\`, then \`cargo xtask bundle\` again"
+		return 1
+	}
+	mkdir -p "$out/uml"
+	# Its memory is a file in TMPDIR; its second serial port is its file descriptor 3.
+	# shellcheck disable=SC2046
+	TMPDIR=${TMPDIR:-/dev/shm} sh -c 'exec "$@" 3>&2 2>&1' sh "$here/guest/linux" mem="$guest_mem"M ncpus="$guest_cpus" \
+		initrd="$here/guest/initramfs.gz" uml_dir="$(CDPATH='' cd -- "$out/uml" && pwd)/" $(cat "$here/guest/words") \
+		guest_suite="$suite" "$@" 2>&1 >"$out/$suite.console" </dev/null |
+		tee "$out/$suite.port" | sed -n 's/^@@ \(note\|ok\|not ok\) /\1 /p'
+	if grep -q '^@@ not ok' "$out/$suite.port" || ! grep -q '^@@ end 0' "$out/$suite.port"; then
+		echo "the suite $suite failed, or did not end: see $out/$suite.console"
+		return 1
+	fi
+	if grep -q '^@@ dmesg .*\(BUG:\|WARNING:\|Oops\|Call Trace\)' "$out/$suite.port"; then
+		echo "the kernel tells of a fault in the suite $suite: see $out/$suite.console"
+		return 1
+	fi
+}
+# guest_all: every suite that was asked for.
+guest_all() {
+	wrong_suites=
+	for suite in $(echo "$suites" | tr ',' ' '); do guest_boot "$suite" $guest_append || wrong_suites="$wrong_suites $suite"; done
+	[ -z "$wrong_suites" ] || {
+		echo "failed:$wrong_suites"
+		return 1
+	}
+}
+# kernel_all: measures in the guest, then other libraries on the same processors, and reports both.
+kernel_all() {
+	guest_boot bench guest_plan="$plan" $guest_append || return 1
+	sed -n 's/^@@ row //p' "$out/bench.port" | tr -d '\r' >"$out/kernel.rows"
+	"$kgpu" bench kernel --rows "$out/kernel.rows" --seconds "$seconds" --repeats "$repeats" --machine "$machine" \
+		--csv "$out/kernel.csv" --json "$out/kernel.json" --markdown "$out/kernel.md" --plots "$out/kernel-plots"
+}
+
 set -- # from here on: the arguments that `verify` and `bench` share
 if [ -n "$algorithms" ]; then
 	set -- --algorithms "$algorithms"
@@ -186,8 +251,14 @@ for name in $steps; do
 	residue)
 		step residue residue_all
 		;;
+	guest)
+		step guest guest_all
+		;;
+	kernel)
+		step kernel kernel_all
+		;;
 	*)
-		wrong "there is no step $name: the steps are devices, verify, bench, residue"
+		wrong "there is no step $name: the steps are devices, verify, bench, residue, guest, kernel"
 		;;
 	esac
 done

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod bench_kernel;
 mod bundle;
 mod cargo_tools;
 mod chaos;
@@ -70,6 +71,8 @@ enum Task {
     Vm(vm::Options),
     /// Boot User-Mode Linux, a kernel that is a program of this machine, and run one guest suite
     Uml(vm::UmlOptions),
+    /// Measure in a kernel: callers, dm-crypt and eCryptfs, kgpu against the stock ciphers, beside other libraries
+    BenchKernel(bench_kernel::Options),
     /// Run every check: format, lints, tests, models, licences, module builds, virtual machines
     Test(checks::Options),
     /// Feed the fuzz targets: their corpus and random changes of it
@@ -126,6 +129,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Kernel(options) => kernel::run(&paths, &options)?,
         Task::Vm(options) => return vm::command(&paths, &options),
         Task::Uml(options) => return vm::uml_command(&paths, &options),
+        Task::BenchKernel(options) => return bench_kernel::command(&paths, &options),
         Task::Test(options) => return checks::run(&paths, &options),
         Task::Fuzz(options) => return fuzz::command(&paths, &options),
         Task::Kani => return kani::command(&paths),

@@ -31,8 +31,13 @@ pub enum BenchCommand {
     /// completion, against the fastest implementation of one core in the same run. The result is
     /// printed in the form of the module's parameter `crossover`.
     Crossover(CrossoverArgs),
-    /// All of these but `ring`, in one run and one report.
+    /// All of these but `ring` and `kernel`, in one run and one report.
     All(AllArgs),
+    /// What a guest measured in its kernel, beside the peers on the same processors.
+    ///
+    /// The guest suite `bench` measures callers of the module, dm-crypt and eCryptfs, kgpu against the stock
+    /// ciphers of the same kernel, and sends rows; this reports them.
+    Kernel(KernelArgs),
 }
 
 /// Which algorithms, keys and operations.
@@ -135,6 +140,9 @@ pub struct OutputArgs {
     /// Write the measured crossovers as a file for modprobe.d(5).
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
+    /// Write the tables as Markdown too.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// What to call this machine in the report, beside its processor and its device.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub machine: String,
@@ -233,6 +241,26 @@ pub struct AllArgs {
     #[command(flatten)]
     pub peers: PeerArgs,
     /// How long.
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `bench kernel`.
+#[derive(Debug, Args)]
+pub struct KernelArgs {
+    /// The guest's rows, a line each.
+    #[arg(long, value_name = "FILE")]
+    pub rows: PathBuf,
+    /// Leave the peers out.
+    #[arg(long)]
+    pub no_peers: bool,
+    /// The threads of the peers.
+    #[command(flatten)]
+    pub peers: PeerArgs,
+    /// How long peers are measured.
     #[command(flatten)]
     pub time: TimeArgs,
     /// Where results go.

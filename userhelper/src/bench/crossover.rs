@@ -117,6 +117,7 @@ mod tests {
             key_bits: 128,
             op: op.into(),
             size: 4096,
+            unit: 0,
             depth,
             keys: 1,
             threads: usize::from(part == Part::Peer),

@@ -3,6 +3,7 @@
 //! * `ring`: what the ring costs beside direct calls.
 //! * [`through`]: a backend behind the ring; `resident`: data in the device's memory; `peers`: other implementations; `crossover`: from where
 //!   on the backend is the better one of the two.
+//! * `kernel`: what a guest measured in its kernel, beside the peers.
 //! * `record` is one measured line, `report` writes them, `plot` draws them.
 //! * `args` and `subject` are the command line, `numbers`, `clocks` and `progress` what all share.
 //!
@@ -11,6 +12,7 @@
 mod args;
 mod clocks;
 mod crossover;
+mod kernel;
 pub mod numbers;
 mod peers;
 mod plot;
@@ -44,6 +46,7 @@ pub fn run(command: &BenchCommand) -> Result<(), UserError> {
         BenchCommand::Peers(args) => peers(args),
         BenchCommand::Crossover(args) => crossover(args),
         BenchCommand::All(args) => all(args),
+        BenchCommand::Kernel(args) => kernel::run(args),
     }
 }
 

@@ -15,6 +15,12 @@ pub enum Part {
     Burst,
     /// Other implementations on the processors.
     Peer,
+    /// Callers in a kernel: of kgpu, and of its own best drivers.
+    Caller,
+    /// dm-crypt in a kernel.
+    Disk,
+    /// eCryptfs in a kernel.
+    Folder,
 }
 
 impl Part {
@@ -27,6 +33,9 @@ impl Part {
             Self::Throughput => "throughput",
             Self::Burst => "burst",
             Self::Peer => "peer",
+            Self::Caller => "caller",
+            Self::Disk => "disk",
+            Self::Folder => "folder",
         }
     }
 }
@@ -34,9 +43,9 @@ impl Part {
 /// Processor time per 10^9 bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CpuCost {
-    /// Of the helper: dispatcher, workers, the driver's threads. Seconds.
+    /// Of the helper: dispatcher, workers, the driver's threads. Seconds; NaN where it is not known.
     pub helper: f64,
-    /// Of the thread that plays the module. Seconds.
+    /// Of the thread that plays the module, or of the kernel that the module is in. Seconds.
     pub submitter: f64,
 }
 
@@ -55,6 +64,8 @@ pub struct Record {
     pub op: String,
     /// Bytes of a request, a tile or a data unit.
     pub size: u64,
+    /// Bytes of a data unit, where that is not the size: sectors of requests in a kernel.
+    pub unit: u64,
     /// Requests in flight, tiles of a launch.
     pub depth: u64,
     /// Keys in use.
@@ -86,6 +97,7 @@ impl Record {
             key_bits: subject.key_len * 8,
             op: subject.op.to_string(),
             size: 0,
+            unit: 0,
             depth: 1,
             keys: u64::from(subject.algorithm.has_key()),
             threads: 0,

@@ -84,5 +84,11 @@ pub const HOST_LIBRARIES: &[&str] = &[
 /// The newest GNU C library that anything in the bundle may ask for: Debian 12's.
 pub const GLIBC: (u32, u32) = (2, 36);
 
-/// Bytes of the whole bundle, unpacked, that must not be reached.
+/// Programs of this workspace in the bundle's guest.
+pub const GUEST_PROGRAMS: &[&str] = &["kgpu", "kgpu-guest", "evil-helper"];
+
+/// Bytes of the whole bundle but its guest, unpacked, that must not be reached.
 pub const LIMIT: u64 = 40 << 20;
+
+/// Bytes of the guest in it, that must not be reached.
+pub const GUEST_LIMIT: u64 = 64 << 20;

@@ -12,6 +12,7 @@ use crate::vm::{self, Guest, Machine};
 
 /// Suites that the step `vm` leaves to others, with where they run; it runs every other one.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("bench", "the step uml, and `cargo xtask bench-kernel`"),
     ("chaos", "the step of that name, and `cargo xtask chaos`"),
     ("demo", "`cargo xtask demo`"),
     (

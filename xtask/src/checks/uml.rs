@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::{guests, time};
+use crate::bench_kernel;
 use crate::images::Series;
 use crate::kernel;
 use crate::paths::Paths;
@@ -27,7 +28,7 @@ const FOR_BUILD: u64 = 40;
 /// Seconds for one suite.
 const TIMEOUT: u64 = 600;
 
-/// Runs the suites; without the kernel and the time to build it, says so.
+/// Runs the suites, and a part of the benchmark; without the kernel and the time to build it, says so.
 pub fn suites(paths: &Paths, tally: &mut Tally) -> Result<()> {
     if !time::allows(paths, kernel::UML, FOR_BUILD, tally)? {
         return Ok(());
@@ -37,5 +38,6 @@ pub fn suites(paths: &Paths, tally: &mut Tally) -> Result<()> {
         ..Machine::default()
     };
     let suites: Vec<String> = SUITES.iter().map(|s| (*s).to_owned()).collect();
-    guests::boots(paths, Series::Uml, &suites, &machine, tally)
+    guests::boots(paths, Series::Uml, &suites, &machine, tally)?;
+    bench_kernel::check(paths, &machine, tally)
 }

@@ -68,8 +68,8 @@ pub const MODULES: &[&str] = &[
 /// eCryptfs's headers, which is built in elsewhere.
 pub const OPTIONAL_MODULES: &[&str] = &["cryptd", "crypto_simd", "libcrc32c", "md5"];
 
-/// Suites that need eCryptfs with our change to it.
-pub const WITH_ECRYPTFS: &[&str] = &["ecryptfs"];
+/// Suites that have eCryptfs with our change to it beside the stock one.
+pub const WITH_ECRYPTFS: &[&str] = &["ecryptfs", "bench"];
 
 /// Where they find it: not where modprobe does, which loads the stock one.
 pub const CHANGED_ECRYPTFS: &str = "/usr/lib/kgpu/ecryptfs.ko";

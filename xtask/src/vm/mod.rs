@@ -11,11 +11,11 @@ mod report;
 mod uml;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::ecryptfs;
@@ -27,6 +27,12 @@ use crate::shell;
 use crate::tally::Tally;
 
 pub use report::Report;
+
+/// What every guest's kernel is told. Emulation is slow: neither a stall nor a long work item is a finding. The suites'
+/// marks must not be dropped. The root can't be swapped out (a tmpfs could): what a suite leaves of memory is what its
+/// work gets.
+const PARAMETERS: &str = "panic=-1 rootfstype=ramfs log_buf_len=4M printk.devkmsg=on \
+    rcupdate.rcu_cpu_stall_timeout=120 workqueue.cpu_intensive_thresh_us=1000000";
 
 /// Options of `vm`.
 #[derive(Debug, Args)]
@@ -198,13 +204,7 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
     let report = process::run(&process::Boot {
         image: guest.image,
         initrd: &initrd,
-        append: format!(
-            // Emulation is slow: neither a stall nor a long work item is a finding. The suites' marks must not be dropped.
-            // The root can't be swapped out (a tmpfs could): what a suite leaves of memory is what its work gets.
-            "panic=-1 rootfstype=ramfs log_buf_len=4M printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=120 \
-             workqueue.cpu_intensive_thresh_us=1000000 guest_suite={suite} {}",
-            machine.append
-        ),
+        append: format!("{PARAMETERS} guest_suite={suite} {}", machine.append),
         machine,
         log: &log,
     })?;
@@ -220,6 +220,26 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
     // Large, and made again by every run.
     fs::remove_file(&initrd)?;
     Ok(report)
+}
+
+/// Writes what User-Mode Linux needs beside itself to run any suite, where there is none of this: an initramfs with
+/// `programs` to `initrd`, and to `words` what its command line has wherever it runs.
+pub fn pack_uml(
+    paths: &Paths,
+    image: &Image,
+    programs: &[PathBuf],
+    initrd: &Path,
+    words: &Path,
+) -> Result<()> {
+    let modules = kmod::build(paths, image)?;
+    let files = [(ecryptfs::build(paths, image)?, contents::CHANGED_ECRYPTFS)];
+    let work = paths.target.join("vm").join("packed");
+    let _lock = Paths::lock(&work)?;
+    shell::timed("initramfs", || {
+        initramfs::build(paths, image, &modules, programs, &files, &work, initrd)
+    })?;
+    let line = format!("{} {PARAMETERS}\n", uml::WORDS.join(" "));
+    fs::write(words, line).with_context(|| format!("cannot write {}", words.display()))
 }
 
 /// Fails when there is no such suite; called before anything is built as well.

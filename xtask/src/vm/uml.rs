@@ -12,6 +12,17 @@ use super::process::{Boot, Started, send_lines};
 /// program says itself on the console. It ends with whoever started it, however that ends.
 const PORTS: &str = "exec setpriv --pdeathsig KILL -- \"$@\" 3>&2 2>&1";
 
+/// Words of its command line that are the same wherever it runs.
+pub const WORDS: &[&str] = &[
+    // More than one processor needs user space to be watched by seccomp; it is the faster way for one, too.
+    "seccomp=on",
+    "con=null",
+    "con0=null,fd:1",
+    "console=tty0",
+    "ssl=null",
+    "ssl1=null,fd:3",
+];
+
 /// Starts it.
 pub fn start(boot: &Boot<'_>) -> Result<Started> {
     let mut child = command(boot)
@@ -36,10 +47,8 @@ fn command(boot: &Boot<'_>) -> Command {
         .arg(boot.image.bootable())
         .arg(format!("mem={}M", boot.machine.mem))
         .arg(format!("initrd={}", boot.initrd.display()))
-        // More than one processor needs user space to be watched by seccomp; it is the faster way for one, too.
-        .args(["seccomp=on", &format!("ncpus={}", boot.machine.cpus)])
-        .args(["con=null", "con0=null,fd:1", "console=tty0"])
-        .args(["ssl=null", "ssl1=null,fd:3"])
+        .arg(format!("ncpus={}", boot.machine.cpus))
+        .args(WORDS)
         // Its folder of sockets would be in the home folder.
         .arg(format!(
             "uml_dir={}/",

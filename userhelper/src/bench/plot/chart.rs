@@ -24,6 +24,8 @@ pub enum Dash {
     None,
     /// `- - -`
     Dashes,
+    /// `-----`, of short ones
+    Short,
     /// `. . .`
     Dots,
     /// `- . -`
@@ -35,6 +37,7 @@ impl Dash {
         match self {
             Self::None => "",
             Self::Dashes => r#" stroke-dasharray="7 4""#,
+            Self::Short => r#" stroke-dasharray="3 3""#,
             Self::Dots => r#" stroke-dasharray="2 4""#,
             Self::Mixed => r#" stroke-dasharray="9 4 2 4""#,
         }

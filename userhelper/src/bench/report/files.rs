@@ -29,7 +29,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), UserError> {
 
 const HEAD: &str = "part,by,algorithm,key_bits,op,size,depth,keys,threads,gb_per_s,best_gb_per_s,\
                     requests_per_s,p50_us,p99_us,helper_cpu_s_per_gb,submitter_cpu_s_per_gb,\
-                    checked_bytes";
+                    checked_bytes,unit";
 
 /// A line each. No cell holds a comma or a quote.
 #[must_use]
@@ -40,7 +40,9 @@ pub fn csv(records: &[Record]) -> String {
         let cpu = |pick: fn(&crate::bench::record::CpuCost) -> f64| {
             r.cpu
                 .as_ref()
-                .map_or(String::new(), |c| format!("{:.5}", pick(c)))
+                .map(pick)
+                .filter(|cost| cost.is_finite())
+                .map_or(String::new(), |cost| format!("{cost:.5}"))
         };
         let cells = [
             r.part.name().to_owned(),
@@ -60,6 +62,7 @@ pub fn csv(records: &[Record]) -> String {
             cpu(|c| c.helper),
             cpu(|c| c.submitter),
             r.checked.to_string(),
+            r.unit.to_string(),
         ];
         text += &cells.join(",");
         text.push('\n');
@@ -86,6 +89,7 @@ fn line(r: &Record) -> Value {
         "helper_cpu_s_per_gb": r.cpu.map(|c| c.helper),
         "submitter_cpu_s_per_gb": r.cpu.map(|c| c.submitter),
         "checked_bytes": r.checked,
+        "unit": r.unit,
     })
 }
 

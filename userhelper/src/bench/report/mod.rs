@@ -91,6 +91,9 @@ impl Report {
         if let Some(path) = &output.json {
             files::write(path, &files::json(&self))?;
         }
+        if let Some(path) = &output.markdown {
+            files::write(path, &tables::markdown(&self))?;
+        }
         if let Some(folder) = &output.plots {
             for (name, svg) in plot::families(&self) {
                 files::write(&folder.join(name), &svg)?;

@@ -1,0 +1,78 @@
+# The benchmark's dm-crypt volumes on a ram disk: fio, by kgpu and by the stock driver in the same kernel. Part of the
+# suite `bench`.
+
+BLOCK_SEQUENTIAL=131072 BLOCK_RANDOM=4096
+
+# disk_table DRIVER BITS SECTOR: dm-crypt's table; a driver's own name keeps others out, whatever their priority.
+disk_table() {
+	_hex=$(head -c $(($2 / 8)) /tmp/disk.key | od -An -v -tx1 | tr -d ' \n')
+	echo "0 $(($DISK_MIB * 2048)) crypt capi:$1-plain64 $_hex 0 $DISK 0 1 sector_size:$3"
+}
+# disk_open BY CIPHER BITS SECTOR
+disk_open() {
+	case $1 in
+	kgpu) _driver=xts-$2-kgpu ;;
+	stock) _driver="xts($2)" ;;
+	esac
+	disk_table "$_driver" "$3" "$4" | dmsetup create bench
+}
+disk_close() { dmsetup remove --retry bench; }
+# disk_digest: of the plaintext of the whole disk, read from the disk.
+disk_digest() { dd if=/dev/mapper/bench bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1; }
+
+# disk_row BY CIPHER BITS SECTOR RW DEPTH: one run of fio and its row.
+disk_row() {
+	case $5 in rand*) _block=$BLOCK_RANDOM ;; *) _block=$BLOCK_SEQUENTIAL ;; esac
+	_before=$(own "xts($2)")
+	_clocks=$(clocks)
+	if ! fio --name=bench --filename=/dev/mapper/bench --size="$DISK_MIB"M --rw="$5" --bs=$_block --iodepth="$6" --direct=1 \
+		--ioengine=libaio --time_based --runtime="$DISK_MS"ms --thread --norandommap --randrepeat=1 \
+		--output-format=terse --terse-version=3 --percentile_list=50:99 >/tmp/fio.out 2>&1; then
+		fail "disk $*" "$(tail -n 1 /tmp/fio.out)"
+		return
+	fi
+	_spent=$(clocks_since "$_clocks")
+	case $5 in *read) _at=6 _percent=18 ;; *) _at=47 _percent=59 ;; esac
+	_numbers=$(grep '^3;' /tmp/fio.out | cut -d';' -f$_at,$((_at + 3)),$_percent,$((_percent + 1)) |
+		sed 's/;[0-9.]*%=/;/g' | awk -F';' '{ printf "bytes=%d ns=%d p50-ns=%d p99-ns=%d", $1 * 1024, $2 * 1000000, $3 * 1000, $4 * 1000 }')
+	row "disk by=$1 what=xts($2) key=$(($3 / 8)) op=$5 size=$_block unit=$4 depth=$6 $_numbers $_spent $(own_since "xts($2)" "$_before")"
+	RAN=$((RAN + 1))
+}
+
+check "a ram disk of $DISK_MIB MiB" modprobe brd rd_nr=1 rd_size=$((DISK_MIB * 1024))
+modprobe dm_crypt
+DISK=/dev/ram0
+head -c 64 /dev/urandom >/tmp/disk.key
+for disk in $(words "$DISKS"); do
+	cipher=$(part 1 "$disk") bits=$(part 2 "$disk") sector=$(part 3 "$disk")
+	name="$cipher-xts, sectors of $sector"
+	RAN=0
+	for by in kgpu stock; do
+		note "$name by $by"
+		check "$name: opens by $by" disk_open $by "$cipher" "$bits" "$sector"
+		if [ $by = kgpu ]; then
+			# All of it, so that reads find what was written, and the ram disk has its pages.
+			check "$name: kgpu writes all of it" dd if=/dev/urandom of=/dev/mapper/bench bs=1M count="$DISK_MIB" oflag=direct
+		fi
+		before=$(own "xts($cipher)")
+		for rw in $(words "$RW"); do
+			for depth in $(words "$DISK_DEPTHS"); do disk_row $by "$cipher" "$bits" "$sector" "$rw" "$depth"; done
+		done
+		computed=$(own_since "xts($cipher)" "$before")
+		case $by in
+		kgpu)
+			check "$name: the helper computed, and all of it" sh -c "echo '$computed' | grep -q 'by-helper=[1-9].* by-fallback=0 '"
+			wrote=$(disk_digest)
+			;;
+		stock) same "$name: kgpu computed nothing for the stock driver" "by-helper=0 by-fallback=0 zero-copy=0" "$computed" ;;
+		esac
+		check "$name: closes" disk_close
+		if [ $by = kgpu ]; then
+			check "$name: opens by stock to compare" disk_open stock "$cipher" "$bits" "$sector"
+			same "$name: the stock driver reads what kgpu wrote" "$wrote" "$(disk_digest)"
+			check "$name: closes again" disk_close
+		fi
+	done
+	same "$name: every run" $((2 * $(words "$RW" | wc -w) * $(words "$DISK_DEPTHS" | wc -w))) $RAN
+done
+check "the ram disk goes" rmmod brd

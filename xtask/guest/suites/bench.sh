@@ -1,0 +1,64 @@
+# The in-kernel benchmark: what callers get from kgpu and from the kernel's own best drivers, side by side in one
+# kernel, as rows for `kgpu bench kernel`. No check is about time: they are about right results and about who computed.
+#
+# From the kernel's command line, guest_NAME=VALUE (lists with commas):
+#   guest_plan      quick (default) or full: what the others are where they are not given
+#   guest_steps     caller, disk, folder
+#   guest_algorithms, guest_ops, guest_ways, guest_sizes, guest_depths, guest_ms, guest_mib: the caller's
+#   guest_disks     as cipher:keybits:sector; guest_rw, guest_disk_depths, guest_disk_ms, guest_disk_mib
+#   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files
+#   guest_backend   of `kgpu serve` in the guest (default cpu); `vhost-user`: the helper is the host's, and attaches by itself
+. /suite/lib.sh
+. /suite/volumes.sh
+. /suite/chain.sh
+. /suite/measure.sh
+
+plan=$(cmdline guest_plan) || plan=quick
+case $plan in
+quick)
+	SIZES=4096,65536 DEPTHS=1,32 MS=10 MIB=8 OPS=encrypt,decrypt
+	DISK_DEPTHS=16 DISK_MS=200 DISK_MIB=16 FILE_MIB=4 TREE_FILES=60
+	;;
+full)
+	SIZES=512,4096,16384,65536,262144,1048576,4194304 DEPTHS=1,8,64,512 MS=150 MIB=512 OPS=encrypt,decrypt
+	DISK_DEPTHS=1,8,32,128 DISK_MS=2000 DISK_MIB=512 FILE_MIB=1024 TREE_FILES=2000
+	;;
+*) fail "the plan is quick or full" "guest_plan=$plan" ;;
+esac
+SIZES=$(cmdline guest_sizes || echo $SIZES)
+DEPTHS=$(cmdline guest_depths || echo $DEPTHS)
+MS=$(cmdline guest_ms || echo $MS)
+MIB=$(cmdline guest_mib || echo $MIB)
+OPS=$(cmdline guest_ops || echo $OPS)
+WAYS=$(cmdline guest_ways || echo pool,sg,stock)
+DISKS=$(cmdline guest_disks || echo twofish:512:512,twofish:512:4096,aes:512:512,aes:512:4096)
+RW=$(cmdline guest_rw || echo read,write,randread,randwrite)
+DISK_DEPTHS=$(cmdline guest_disk_depths || echo $DISK_DEPTHS)
+DISK_MS=$(cmdline guest_disk_ms || echo $DISK_MS)
+DISK_MIB=$(cmdline guest_disk_mib || echo $DISK_MIB)
+FOLDERS=$(cmdline guest_folders || echo twofish:32,blowfish:16,aes:32)
+FILE_MIB=$(cmdline guest_file_mib || echo $FILE_MIB)
+TREE_FILES=$(cmdline guest_tree_files || echo $TREE_FILES)
+STEPS=$(cmdline guest_steps || echo caller,disk,folder)
+BACKEND=$(cmdline guest_backend || echo cpu)
+CPUS=$(grep -c ^processor /proc/cpuinfo)
+
+phase kgpu
+# Everything goes to the helper, as far as it has room, and waits for room: the question is what it does, not when to ask it.
+load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=$((MIB + 64)) ring_entries=4096
+if [ "$BACKEND" = vhost-user ]; then
+	HELPER=0
+	check "the host's helper attached" wait_for_state live 60
+else
+	start_helper --backend "$BACKEND"
+fi
+row "machine kernel=$(uname -r) cpus=$CPUS backend=$BACKEND helper=$([ "$HELPER" = 0 ] && echo host || echo guest) plan=$plan"
+
+for step in $(words "$STEPS"); do
+	note "step $step"
+	. /suite/measure-"$step".sh
+done
+
+for a in $(awk '/\.errors / && $2 > 0 { print $1 }' $COUNTERS); do fail "no request failed" "$a"; done
+result_table
+[ "$HELPER" = 0 ] || stop_helper
