@@ -48,7 +48,13 @@ pub fn run(
 }
 
 /// Makes `dir` hold what lies in `from`, and builds the module there.
-pub fn module(from: &Path, dir: &Path, image: &Image, target: &Target, place: &Place) -> Result<()> {
+pub fn module(
+    from: &Path,
+    dir: &Path,
+    image: &Image,
+    target: &Target,
+    place: &Place,
+) -> Result<()> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
         sources.push(PathBuf::from(entry?.file_name()));
