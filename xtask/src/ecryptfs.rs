@@ -40,15 +40,24 @@ pub fn build(paths: &Paths, image: &Image) -> Result<PathBuf> {
     })
 }
 
+/// Whether the unchanged files for `image` are in the cache.
+pub fn cached(paths: &Paths, image: &Image) -> bool {
+    folder(paths, image).exists()
+}
+
+/// Where they are, or will be.
+fn folder(paths: &Paths, image: &Image) -> PathBuf {
+    paths.cache.join("ecryptfs").join(number(&image.version))
+}
+
 /// The folder of unchanged files for `image`, fetched into the cache where it is missing.
 fn stock(paths: &Paths, image: &Image) -> Result<PathBuf> {
-    let cache = paths.cache.join("ecryptfs");
-    let dir = cache.join(number(&image.version));
+    let dir = folder(paths, image);
     if dir.exists() {
         return Ok(dir);
     }
     paths.ensure_cache()?;
-    fs::create_dir_all(&cache)?;
+    fs::create_dir_all(paths.cache.join("ecryptfs"))?;
     let part = paths.cache.join("part-ecryptfs");
     // Not the packages' own lock: another command may hold that for as long as a kernel's build takes.
     let _lock = Paths::lock(&paths.cache.join("locks/ecryptfs"))?;
