@@ -54,6 +54,7 @@ write_tree() { cp -r /tmp/source/tree /mnt/crypt/tree && sync -f /mnt/crypt; }
 read_file() { dd if=/mnt/crypt/file of=/dev/null bs=1M; }
 read_tree() { find /mnt/crypt/tree -type f -exec cat {} + >/dev/null; }
 
+expect_log "ecryptfs: loading out-of-tree module taints kernel"
 mkdir -p /tmp/source /mnt/crypt
 head -c $((FILE_MIB << 20)) /dev/urandom >/tmp/source/file
 tree_make /tmp/source/tree "$TREE_FILES"

@@ -4,6 +4,7 @@
  * Knows nothing of why a page is read or written, nor what is done when a request fails.
  */
 #include <linux/backing-dev.h>
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/pagemap.h>
@@ -79,6 +80,28 @@ bool ecryptfs_batch_takes(struct inode *inode)
 }
 
 /*
+ * The lower file with a reference, or NULL. Whoever closes the upper file last lets go of it, and write-back may be at work
+ * then: it waits for pages that are dirty, and those of a batch no longer are. The module's lock is held there.
+ */
+static struct file *lower_file(struct inode *inode)
+{
+	struct ecryptfs_inode_info *info = ecryptfs_inode_to_private(inode);
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return get_file_active(&info->lower_file);
+#else
+	struct file *file;
+
+	rcu_read_lock();
+	file = READ_ONCE(info->lower_file);
+	if (file && !get_file_rcu(file))
+		file = NULL;
+	rcu_read_unlock();
+	return file;
+#endif
+}
+
+/*
  * An empty batch for at most so many pages of a file; NULL where the file is none for it, or memory is
  * short: the caller then does what the module does without us.
  */
@@ -95,6 +118,12 @@ struct ecryptfs_batch *ecryptfs_batch_start(struct inode *inode, size_t pages)
 		return NULL;
 	batch->vec = kmalloc_array(room, sizeof(*batch->vec), GFP_BATCH);
 	if (!batch->vec) {
+		kfree(batch);
+		return NULL;
+	}
+	batch->lower = lower_file(inode);
+	if (!batch->lower) {
+		kfree(batch->vec);
 		kfree(batch);
 		return NULL;
 	}
@@ -127,7 +156,7 @@ struct ecryptfs_batch_slot *ecryptfs_batch_add(struct ecryptfs_batch *batch)
 }
 
 /* May be called from a completion: nothing here sleeps. */
-void ecryptfs_batch_put(struct ecryptfs_batch *batch)
+static void put(struct ecryptfs_batch *batch)
 {
 	unsigned int i;
 
@@ -141,6 +170,13 @@ void ecryptfs_batch_put(struct ecryptfs_batch *batch)
 	}
 	kfree(batch->vec);
 	kfree(batch);
+}
+
+/* Its maker is done with it and with the lower file; requests may still be under way. */
+void ecryptfs_batch_put(struct ecryptfs_batch *batch)
+{
+	fput(batch->lower);
+	put(batch);
 }
 
 static void ended(struct ecryptfs_batch_slot *slot, int rc)
@@ -160,7 +196,7 @@ static void ended(struct ecryptfs_batch_slot *slot, int rc)
 	smp_store_release(&slot->state, rc > 0 ? -EIO : rc);
 	if (wq_has_sleeper(&batch->wait))
 		wake_up(&batch->wait);
-	ecryptfs_batch_put(batch);
+	put(batch);
 }
 
 /* The module's exit waits for all RCU work after its last file is gone: a completion that ended a folio has left. */
@@ -245,15 +281,15 @@ unsigned int ecryptfs_batch_lower(struct ecryptfs_batch *batch, unsigned int fir
 
 	iov_iter_bvec(&iter, rw, batch->vec + first, pages, (size_t)pages << PAGE_SHIFT);
 	if (rw == READ) {
-		rc = vfs_iter_read(info->lower_file, &iter, &pos, 0);
+		rc = vfs_iter_read(batch->lower, &iter, &pos, 0);
 	} else {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 		/* Later ones do so themselves. */
-		file_start_write(info->lower_file);
+		file_start_write(batch->lower);
 #endif
-		rc = vfs_iter_write(info->lower_file, &iter, &pos, 0);
+		rc = vfs_iter_write(batch->lower, &iter, &pos, 0);
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-		file_end_write(info->lower_file);
+		file_end_write(batch->lower);
 #endif
 		mark_inode_dirty_sync(batch->inode);
 	}

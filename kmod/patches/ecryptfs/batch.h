@@ -36,6 +36,7 @@ struct ecryptfs_batch {
 	refcount_t refs;
 	wait_queue_head_t wait;
 	struct inode *inode;
+	struct file *lower; /* with a reference, until its maker puts it */
 	struct crypto_skcipher *tfm;
 	struct bio_vec *vec;
 	unsigned int count, room;
