@@ -11,8 +11,8 @@ use kgpu_core::cpu::{CpuKey, Data, Work, WorkError};
 /// Keys of known answers, and as many again.
 const MOST_KEYS: usize = 512;
 /// Results of a key that are remembered, and bytes of the longest.
-const MOST_RESULTS: usize = 16;
-const LONGEST: usize = 1024;
+const MOST_RESULTS: usize = 64;
+const LONGEST: usize = 64 << 10;
 
 type Keys = BTreeMap<(u16, Vec<u8>), Arc<dyn CpuKey>>;
 
