@@ -15,6 +15,7 @@ use kgpu_core::abi::{Completion, RequestId, SessionState, Status, Submission};
 use kgpu_core::cell::{Word, Words};
 use kgpu_core::inflight::{InFlight, Reject, Seat};
 use kgpu_core::ring::{Consumer, Producer, RingPlace};
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
@@ -260,6 +261,10 @@ impl Doorbell {
         }
         *kicked = false;
     }
+
+    fn forget(&self) {
+        *self.kicked.lock().unwrap() = false;
+    }
 }
 
 /// The module says that it is going to sleep, looks once more, and sleeps; the helper publishes
@@ -304,7 +309,60 @@ fn no_wake_up_is_lost() {
     });
 }
 
-/// The proof that the model above can fail: without the fences it finds the lost wake-up.
+/// As in a guest: the helper says to the module that it sleeps, and to its own thread that hears the doorbell; one fence
+/// stands behind both. The module rings if the first is set, and whoever hears it wakes if the second is. Here the module
+/// does both, one after the other, as a doorbell orders them; so it can be late with the second.
+#[test]
+fn no_wake_up_is_lost_on_its_way_through_two() {
+    const TAIL: u64 = 0;
+    const ASLEEP: u64 = 8;
+    const TOTAL: u64 = 2;
+    model(5, || {
+        let words = Arc::new([Word::new(0), Word::new(0)]);
+        let listens = Arc::new(AtomicBool::new(false));
+        let bell = Arc::new(Doorbell::default());
+        let (theirs, their_listens, their_bell) =
+            (Arc::clone(&words), Arc::clone(&listens), Arc::clone(&bell));
+        let module = thread::spawn(move || {
+            let words = Words::new(&*theirs);
+            for tail in 1..=TOTAL {
+                words.store(TAIL, tail);
+                Words::fence();
+                if words.load(ASLEEP) != 0 {
+                    Words::fence();
+                    let asleep = their_listens.load(Ordering::Relaxed);
+                    if asleep && their_listens.swap(false, Ordering::AcqRel) {
+                        their_bell.kick();
+                    }
+                }
+            }
+        });
+        let ours = Words::new(&*words);
+        let mut seen = 0;
+        while seen < TOTAL {
+            let tail = ours.load(TAIL);
+            if tail > seen {
+                seen = tail;
+                continue;
+            }
+            ours.store(ASLEEP, 1);
+            // A store is enough, but not for loom: it does not conclude that a store behind the value that a swap
+            // took is behind that swap as well.
+            listens.swap(true, Ordering::Relaxed);
+            Words::fence();
+            if ours.load(TAIL) == seen {
+                bell.sleep();
+            }
+            if !listens.swap(false, Ordering::AcqRel) {
+                bell.forget();
+            }
+            ours.store(ASLEEP, 0);
+        }
+        module.join().unwrap();
+    });
+}
+
+/// The proof that the models above can fail: without the fences it finds the lost wake-up.
 #[test]
 #[should_panic(expected = "deadlock")]
 fn without_fences_a_wake_up_is_lost() {

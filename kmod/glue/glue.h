@@ -28,6 +28,8 @@
 
 struct kgpu_tfm_core; /* the core's transform, opaque here */
 struct kgpu_opener;   /* the core's part of an open file */
+struct kgpu_guest_core; /* the core's part of a guest device */
+struct kgpu_guest;
 struct kgpu_request;
 
 /* One request, inside the crypto API's request or struct kgpu_request. */
@@ -120,6 +122,16 @@ u32 kgpu_rust_poll(const struct kgpu_opener *opener);
 void kgpu_rust_close(const struct kgpu_opener *opener);
 int kgpu_rust_is_closed(const struct kgpu_opener *opener);
 void kgpu_rust_closed(struct kgpu_opener *opener);
+int kgpu_rust_guest_new(struct kgpu_guest *guest, u32 number, struct kgpu_guest_core **out);
+void kgpu_rust_guest_free(struct kgpu_guest_core *core);
+void kgpu_rust_guest_event(const struct kgpu_guest_core *core, u64 code, u32 bytes);
+void kgpu_rust_guest_answer(const struct kgpu_guest_core *core, u64 code, u32 bytes);
+u32 kgpu_rust_guest_work(const struct kgpu_guest_core *core);
+void kgpu_rust_guest_start(const struct kgpu_guest_core *core);
+void kgpu_rust_guest_stop(const struct kgpu_guest_core *core);
+int kgpu_rust_guest_is_closed(const struct kgpu_guest_core *core);
+void kgpu_rust_guest_stopped(const struct kgpu_guest_core *core);
+u32 kgpu_rust_guest_kept(void);
 int kgpu_rust_param_set(u32 which, const char *text, size_t len);
 int kgpu_rust_param_get(u32 which, char *to, size_t len);
 u32 kgpu_rust_queue_limit(void);
@@ -143,6 +155,7 @@ int kgpu_glue_capable(void);
 struct kgpu_pages *kgpu_glue_pages_new(size_t count);
 void *kgpu_glue_pages_address(struct kgpu_pages *pages);
 void kgpu_glue_pages_free(struct kgpu_pages *pages);
+u64 kgpu_glue_pages_run(struct kgpu_pages *pages, size_t first, u64 *address);
 int kgpu_glue_copy_from_user(u8 *to, size_t from, size_t len);
 int kgpu_glue_copy_to_user(size_t to, const u8 *from, size_t len);
 void kgpu_glue_report(void *seq, const u8 *text, size_t len);
@@ -158,6 +171,17 @@ void kgpu_power_exit(void);
 void kgpu_glue_wake_helper(void);
 int kgpu_device_init(void);
 void kgpu_device_exit(void);
+
+/* ---- Guest devices: virtio.c, or virtio_none.c where the kernel has no virtio ---- */
+void kgpu_glue_guest_get(struct kgpu_guest *guest);
+void kgpu_glue_guest_put(struct kgpu_guest *guest);
+int kgpu_glue_guest_notify(struct kgpu_guest *guest);
+int kgpu_glue_guest_is_broken(struct kgpu_guest *guest);
+void kgpu_glue_guest_wake(struct kgpu_guest *guest);
+void kgpu_glue_guest_read(struct kgpu_guest *guest, u8 *to, size_t len);
+int kgpu_glue_guest_set_up(struct kgpu_guest *guest, struct kgpu_pages *pages, u64 bytes);
+int kgpu_guest_init(void);
+void kgpu_guest_exit(void);
 
 /* ---- Jobs: job.c ---- */
 int kgpu_glue_enqueue(struct kgpu_job *job);

@@ -116,6 +116,10 @@ static int __init kgpu_init(void)
 	err = kgpu_device_init();
 	if (err)
 		goto exit_power;
+	/* After all that a session needs: a device that is there already attaches at once. */
+	err = kgpu_guest_init();
+	if (err)
+		goto exit_device;
 	/*
 	 * Last, when nothing can fail any more: the kernel tests what is registered in threads of its own, and
 	 * a module whose start fails is freed under them.
@@ -124,6 +128,8 @@ static int __init kgpu_init(void)
 		kgpu_skcipher_register();
 	return 0;
 
+exit_device:
+	kgpu_device_exit();
 exit_power:
 	kgpu_power_exit();
 exit_report:
@@ -141,6 +147,7 @@ exit_rust:
 
 static void __exit kgpu_exit(void)
 {
+	kgpu_guest_exit();
 	kgpu_device_exit();
 	kgpu_power_exit();
 	kgpu_report_exit();

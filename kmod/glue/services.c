@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Services of the kernel for the Rust core: log, memory, time, the lock, pages, user copies. */
 #include <linux/cred.h>
+#include <linux/io.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/random.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
@@ -102,16 +104,31 @@ int kgpu_glue_capable(void)
 struct kgpu_pages *kgpu_glue_pages_new(size_t count)
 {
 	struct kgpu_pages *pages = kvzalloc(struct_size(pages, page, count), GFP_KERNEL);
+	unsigned int order = 9;
+	unsigned long i;
+	gfp_t gfp;
 
 	if (!pages)
 		return NULL;
 	while (pages->count < count) {
-		/* Single pages: each goes back when its own last reference goes. */
-		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_HIGHMEM);
+		struct page *page;
 
-		if (!page)
+		/* Large pieces are few runs for a guest's host to map. */
+		order = min_t(unsigned int, order, ilog2(count - pages->count));
+		gfp = GFP_KERNEL | __GFP_ZERO | __GFP_HIGHMEM;
+		if (order)
+			gfp |= __GFP_NOWARN | __GFP_NORETRY;
+		page = alloc_pages(gfp, order);
+		if (!page && !order)
 			goto fail;
-		pages->page[pages->count++] = page;
+		if (!page) {
+			order--;
+			continue;
+		}
+		/* Single pages from here: each goes back when its own last reference goes. */
+		split_page(page, order);
+		for (i = 0; i < 1UL << order; i++)
+			pages->page[pages->count++] = page + i;
 		cond_resched();
 	}
 	pages->address = vmap(pages->page, pages->count, VM_MAP, PAGE_KERNEL);
@@ -140,6 +157,16 @@ void kgpu_glue_pages_free(struct kgpu_pages *pages)
 	for (i = 0; i < pages->count; i++)
 		put_page(pages->page[i]);
 	kvfree(pages);
+}
+
+u64 kgpu_glue_pages_run(struct kgpu_pages *pages, size_t first, u64 *address)
+{
+	u64 bytes = PAGE_SIZE;
+
+	*address = page_to_phys(pages->page[first]);
+	while (++first < pages->count && page_to_phys(pages->page[first]) == *address + bytes)
+		bytes += PAGE_SIZE;
+	return bytes;
 }
 
 int kgpu_glue_copy_from_user(u8 *to, size_t from, size_t len)

@@ -14,7 +14,7 @@
 /* Revision */
 #define KGPU_ABI_MAGIC 0x6962612d7570676bULL
 #define KGPU_ABI_MAJOR 1
-#define KGPU_ABI_MINOR 1
+#define KGPU_ABI_MINOR 2
 
 /* The device node, and the file offsets of its three mappings */
 #define KGPU_DEVICE_PATH "/dev/kgpu"
@@ -39,6 +39,21 @@
 #define KGPU_WORD_SQ_HEAD 0
 #define KGPU_WORD_CQ_TAIL 64
 #define KGPU_WORD_HEARTBEAT 128
+#define KGPU_WORD_ASLEEP 136
+
+/* Guest devices: virtio id, queues, most runs of a set-up */
+#define KGPU_VIRTIO_ID 22
+#define KGPU_QUEUE_SETUP 0
+#define KGPU_QUEUE_EVENTS 1
+#define KGPU_RUNS_MAX 65536
+
+/* What a guest device answers a set-up, and what it tells */
+#define KGPU_SETUP_SERVING 1
+#define KGPU_SETUP_REFUSED 2
+#define KGPU_SETUP_FAILED 3
+#define KGPU_EVENT_KICK 1
+#define KGPU_EVENT_DETACH 2
+#define KGPU_EVENT_ATTACH 3
 
 /* The word at KGPU_WORD_STATE */
 #define KGPU_STATE_ATTACHED 1
@@ -127,7 +142,8 @@ struct kgpu_helper_words {
 	__u64 cq_tail;
 	__u64 reserved1[7];
 	__u64 heartbeat;
-	__u64 reserved2[7];
+	__u64 asleep;
+	__u64 reserved2[6];
 };
 _Static_assert(sizeof(struct kgpu_helper_words) == 192, "struct kgpu_helper_words");
 _Static_assert(__builtin_offsetof(struct kgpu_helper_words, sq_head) == 0, "struct kgpu_helper_words.sq_head");
@@ -135,7 +151,8 @@ _Static_assert(__builtin_offsetof(struct kgpu_helper_words, reserved0) == 8, "st
 _Static_assert(__builtin_offsetof(struct kgpu_helper_words, cq_tail) == 64, "struct kgpu_helper_words.cq_tail");
 _Static_assert(__builtin_offsetof(struct kgpu_helper_words, reserved1) == 72, "struct kgpu_helper_words.reserved1");
 _Static_assert(__builtin_offsetof(struct kgpu_helper_words, heartbeat) == 128, "struct kgpu_helper_words.heartbeat");
-_Static_assert(__builtin_offsetof(struct kgpu_helper_words, reserved2) == 136, "struct kgpu_helper_words.reserved2");
+_Static_assert(__builtin_offsetof(struct kgpu_helper_words, asleep) == 136, "struct kgpu_helper_words.asleep");
+_Static_assert(__builtin_offsetof(struct kgpu_helper_words, reserved2) == 144, "struct kgpu_helper_words.reserved2");
 
 struct kgpu_submission {
 	__u64 request;
@@ -256,5 +273,13 @@ _Static_assert(__builtin_offsetof(struct kgpu_attach, control_bytes) == 72, "str
 _Static_assert(__builtin_offsetof(struct kgpu_attach, helper_bytes) == 80, "struct kgpu_attach.helper_bytes");
 _Static_assert(__builtin_offsetof(struct kgpu_attach, pool_bytes) == 88, "struct kgpu_attach.pool_bytes");
 _Static_assert(__builtin_offsetof(struct kgpu_attach, reserved_tail) == 96, "struct kgpu_attach.reserved_tail");
+
+struct kgpu_page_run {
+	__u64 address;
+	__u64 bytes;
+};
+_Static_assert(sizeof(struct kgpu_page_run) == 16, "struct kgpu_page_run");
+_Static_assert(__builtin_offsetof(struct kgpu_page_run, address) == 0, "struct kgpu_page_run.address");
+_Static_assert(__builtin_offsetof(struct kgpu_page_run, bytes) == 8, "struct kgpu_page_run.bytes");
 
 #endif /* KGPU_ABI_H */

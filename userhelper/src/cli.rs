@@ -11,6 +11,7 @@ use crate::bench::{self, BenchCommand};
 use crate::catalogue::Catalogue;
 use crate::engine::Tuning;
 use crate::error::UserError;
+use crate::guest::{self, filter::Seccomp};
 use crate::residue::{self, ResidueCommand};
 use crate::{devices, list, serve, status, verify};
 
@@ -35,12 +36,12 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong command line; 3 module not loaded; 4 rights missing;
 5 another helper is attached; 6 module and helper of different revisions; 7 quarantined by the
-module; 8 slower than `bench ring --max-cost` allows.";
+module; 8 slower than `bench ring --max-cost` allows; 9 a guest's machine took back memory in use.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Attach to the module and compute its requests until SIGTERM or SIGINT.
+    /// Attach to the module, or to a guest's (`--vhost-user`), and compute its requests until SIGTERM or SIGINT.
     ///
     /// Needs root (CAP_SYS_ADMIN to attach; CAP_SYS_RESOURCE and CAP_IPC_LOCK to be safe under
     /// memory pressure) and puts every right down once attached, but for what attaching anew needs,
@@ -106,6 +107,9 @@ pub struct ServeArgs {
     /// Microseconds that idle threads poll before they sleep.
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub poll_us: u64,
+    /// Milliseconds after which the ring is looked at although nobody rang: what a lost wake-up costs at most.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub look_ms: u64,
     /// Most KiB of a tile, a power of two from 4 to 1024 [default: 64, with a device 1024].
     #[arg(long, value_name = "N", value_parser = tile_kib)]
     pub tile_kib: Option<u32>,
@@ -117,6 +121,18 @@ pub struct ServeArgs {
     /// The module's device node.
     #[arg(long, value_name = "PATH", default_value = DEVICE_PATH)]
     pub device: PathBuf,
+    /// Serve the module of a guest in place of this machine's: make a socket here, for this user only, which the guest's
+    /// machine connects to for its kgpu device (vhost-user). Needs no rights, and has none when it serves. Serves one
+    /// guest at a time, until SIGTERM or SIGINT. Prints a line that starts with LISTENING when the socket is there.
+    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["device", "takeover"])]
+    pub vhost_user: Option<PathBuf>,
+    /// End when the first guest is gone.
+    #[arg(long, requires = "vhost_user")]
+    pub once: bool,
+    /// What happens when the helper of a guest makes a system call that it does not need: `kill` ends it, `log` logs the
+    /// call in the kernel's log, `off` sets no filter.
+    #[arg(long, value_enum, default_value_t = Seccomp::Kill, requires = "vhost_user")]
+    pub seccomp: Seccomp,
 }
 
 /// Arguments of `list`.
@@ -133,22 +149,38 @@ pub fn all_processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+fn serve(args: ServeArgs) -> Result<(), UserError> {
+    let tuning = Tuning {
+        workers: args.workers.unwrap_or_else(all_processors),
+        poll: Duration::from_micros(args.poll_us),
+        look: Duration::from_millis(args.look_ms),
+    };
+    match args.vhost_user {
+        Some(socket) => guest::serve::serve(&guest::serve::Options {
+            socket,
+            once: args.once,
+            seccomp: args.seccomp,
+            tuning,
+            tile_kib: args.tile_kib,
+            backend: args.backend,
+        }),
+        None => serve::serve(&serve::Options {
+            device: args.device,
+            tuning,
+            tile_kib: args.tile_kib,
+            backend: args.backend,
+            takeover: args.takeover,
+        }),
+    }
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
 /// [`UserError`], with what to do next.
 pub fn run(cli: Cli) -> Result<(), UserError> {
     match cli.command {
-        Command::Serve(args) => serve::serve(&serve::Options {
-            device: args.device,
-            tuning: Tuning {
-                workers: args.workers.unwrap_or_else(all_processors),
-                poll: Duration::from_micros(args.poll_us),
-            },
-            tile_kib: args.tile_kib,
-            backend: args.backend,
-            takeover: args.takeover,
-        }),
+        Command::Serve(args) => serve(args),
         Command::Status => {
             print!(
                 "{}",

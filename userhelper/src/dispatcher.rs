@@ -12,7 +12,7 @@ use kgpu_core::ring::{CompletionProducer, RingPlace, SubmissionConsumer};
 
 use crate::backend::Backend;
 use crate::catalogue::Catalogue;
-use crate::ending::{ABANDON, DispatchError, Ended, GO_ON, Stop};
+use crate::ending::{ABANDON, DispatchError, Ended, GO_ON, LEAVE, Stop};
 use crate::fault::Fault;
 use crate::job::{Job, Outcome};
 use crate::keys::KeyCache;
@@ -27,8 +27,6 @@ use crate::wipe;
 /// Most requests of a batch: enough to share the cost of a look at the ring, few enough that what
 /// comes later does not wait long.
 const BATCH: usize = 128;
-/// How often the dispatcher looks up when nothing happens.
-const NAP: Duration = Duration::from_secs(1);
 /// How often prepared keys are compared with the key table.
 const SWEEP: Duration = Duration::from_millis(200);
 /// Rounds of work between two looks at the clock for that.
@@ -51,6 +49,8 @@ pub struct Parts<B, L> {
     pub stop: Arc<Stop>,
     /// How long it polls before it sleeps.
     pub poll: Duration,
+    /// How long it sleeps at most before it looks up by itself.
+    pub look: Duration,
 }
 
 /// The dispatcher of one session.
@@ -105,11 +105,14 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
         let mut idle_since = None;
         let mut rounds = 0u32;
         loop {
+            let stop = self.parts.stop.get();
+            if stop == LEAVE {
+                return Ok((Ended::Stopped, self.tally));
+            }
             let state = self.parts.region.state().map_err(DispatchError::State)?;
             if state == SessionState::Quarantined {
                 return Ok((Ended::Quarantined, self.tally));
             }
-            let stop = self.parts.stop.get();
             let mut progress = self.take(stop == ABANDON)?;
             progress |= self.collect()?;
             if progress {
@@ -356,8 +359,11 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
         self.sweep();
         let region = &self.parts.region;
         let (backend, waker) = (&self.parts.backend, &self.parts.waker);
-        let draining = self.parts.stop.get() != GO_ON || !state.is_open();
+        let stop = self.parts.stop.get();
+        let draining = stop != GO_ON || !state.is_open();
         let room = backend.hungry() && self.unposted.is_empty() && self.seats.free() > 0;
+        // In this order: the waker's fence stands behind both words.
+        self.parts.link.going_to_sleep();
         waker.going_to_sleep();
         let ready = room
             && self
@@ -365,14 +371,15 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
                 .ready(region.control())
                 .map_err(DispatchError::Ring)?
                 > 0;
-        let told = self.parts.stop.get() != GO_ON && !draining;
+        let told = self.parts.stop.get() != stop;
         let moved = region.state().map_err(DispatchError::State)? != state;
         if ready || told || moved || backend.ready() {
             waker.awake();
+            self.parts.link.awake();
             return Ok(());
         }
         let nap = if self.unposted.is_empty() {
-            NAP
+            self.parts.look
         } else {
             Duration::from_millis(1)
         };
@@ -381,6 +388,10 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
             .link
             .sleep(waker, room && !draining, nap)
             .map_err(DispatchError::Device)?;
+        if woken == Woken::TimeOver && room {
+            let missed = self.sq.ready(region.control());
+            self.tally.overslept += u64::from(missed.map_err(DispatchError::Ring)? > 0);
+        }
         match (woken, region.state().map_err(DispatchError::State)?) {
             (Woken::Over, state) if state.is_open() => Err(DispatchError::HungUp(state)),
             _ => Ok(()),

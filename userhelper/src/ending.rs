@@ -12,7 +12,7 @@ use crate::waker::Waker;
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// This side was told to stop; all that was in the ring is answered.
+    /// This side was told to stop; all that was in the ring is answered, unless it was told to leave.
     Stopped,
     /// The module wants the helper to attach anew; all that was in the ring is answered.
     Retired,
@@ -49,6 +49,7 @@ pub struct Stop {
 pub(crate) const GO_ON: u8 = 0;
 const DRAIN: u8 = 1;
 pub(crate) const ABANDON: u8 = 2;
+pub(crate) const LEAVE: u8 = 3;
 
 impl Stop {
     /// A switch for the dispatcher that sleeps on `waker`.
@@ -69,6 +70,12 @@ impl Stop {
     /// Ends after everything in the ring is answered, with `ShuttingDown` where it was not begun.
     pub fn abandon(&self) {
         self.how.fetch_max(ABANDON, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    /// Ends at once: nobody is there any more to be answered, or nobody who keeps to the protocol.
+    pub fn leave(&self) {
+        self.how.fetch_max(LEAVE, Ordering::SeqCst);
         self.waker.wake();
     }
 

@@ -21,6 +21,9 @@ use crate::wipe;
 /// Bytes of a tile for devices, when the user names none.
 pub const DEVICE_TILE_BYTES: u32 = 1 << 20;
 
+/// How long the dispatcher sleeps at most, when the user says nothing: a lost wake-up costs no more.
+pub const LOOK: Duration = Duration::from_secs(1);
+
 /// What the user chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
@@ -28,6 +31,8 @@ pub struct Tuning {
     pub workers: usize,
     /// How long idle threads poll before they sleep.
     pub poll: Duration,
+    /// How long the dispatcher sleeps at most before it looks at the ring by itself.
+    pub look: Duration,
 }
 
 /// Why a session could not be served, or broke.
@@ -153,6 +158,7 @@ pub fn run<L: Link>(
                 waker,
                 stop,
                 poll: tuning.poll,
+                look: tuning.look,
             });
             serving();
             let ended = dispatcher.run();

@@ -25,6 +25,8 @@ pub mod exit {
     pub const QUARANTINED: u8 = 7;
     /// A benchmark's limit was exceeded.
     pub const TOO_SLOW: u8 = 8;
+    /// A guest's machine took back memory in use.
+    pub const MEMORY_LOST: u8 = 9;
 }
 
 /// An error for the user.

@@ -4,7 +4,8 @@
 //! * [`dispatcher`] with [`validate`], [`keys`], `wipe`, [`seats`], [`job`], [`fault`], [`tally`], [`ending`]:
 //!   from submissions to completions.
 //! * [`backend`]: what computes.
-//! * [`serve`] with [`device`], [`privileges`], [`signals`], [`heartbeat`], [`panics`]: the daemon.
+//! * [`serve`] with [`device`], and [`guest`]: the daemon, for this machine's module and for a guest's; [`session`]
+//!   with [`privileges`], [`signals`], [`heartbeat`], [`panics`]: what both have.
 //! * [`loopback`], [`rig`]: the module's side of the ring inside this process, for [`mod@bench`], [`mod@verify`],
 //!   [`mod@residue`] and tests.
 //! * [`cli`], [`list`], [`devices`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
@@ -23,6 +24,7 @@ pub mod ending;
 pub mod engine;
 pub mod error;
 pub mod fault;
+pub mod guest;
 pub mod heartbeat;
 pub mod holders;
 pub mod job;
@@ -37,6 +39,7 @@ pub mod residue;
 pub mod rig;
 pub mod seats;
 pub mod serve;
+pub mod session;
 pub mod signals;
 pub mod status;
 pub mod table;

@@ -16,6 +16,8 @@ use crate::waker::Waker;
 pub enum Woken {
     /// There may be something to do.
     Look,
+    /// Nobody woke it in that time. Told only by links that know.
+    TimeOver,
     /// The module says that the session is over; the state word tells how.
     Over,
 }
@@ -27,6 +29,13 @@ pub trait Link: Send {
     /// # Errors
     /// What the kernel said.
     fn kick(&self) -> Result<(), Errno>;
+
+    /// The dispatcher is about to look at the ring once more and then to sleep. A link whose other end asks before
+    /// it wakes says so here: what it writes is visible before the dispatcher looks.
+    fn going_to_sleep(&self) {}
+
+    /// The dispatcher found something and does not sleep. After a sleep, [`Link::sleep`] has done as much itself.
+    fn awake(&self) {}
 
     /// Sleeps until there are submissions (if `submissions`), `waker` is used, or the time is over.
     ///

@@ -15,12 +15,15 @@ use rustix::thread::{
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
+use crate::error::UserError;
+
+fn warn(what: &str, errno: &dyn std::fmt::Display, next: &str) {
+    tracing::warn!("{what} failed: {errno}; {next}");
+}
+
 /// Takes what a helper needs. To be called before any thread is started: the write-out mark is a
 /// thread's own and inherited by those it starts. What can't be had is logged with what to do.
 pub fn take() {
-    let warn = |what: &str, errno: &dyn std::fmt::Display, next: &str| {
-        tracing::warn!("{what} failed: {errno}; {next}");
-    };
     if let Err(errno) = configure_io_flusher_behavior(true) {
         warn(
             "PR_SET_IO_FLUSHER",
@@ -36,6 +39,12 @@ pub fn take() {
             "the helper may be killed when memory runs out: start it with CAP_SYS_RESOURCE",
         );
     }
+    keep_secrets();
+}
+
+/// Keeps what is in memory out of core dumps, swap and other processes of the same user. All that a guest's helper
+/// takes: it serves no storage of this machine, and dies before what does.
+pub fn keep_secrets() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -75,6 +84,28 @@ pub const KEPT: CapabilitySet = CapabilitySet::SYS_ADMIN;
 /// # Errors
 /// What the kernel said.
 pub fn drop_all_but_kept() -> Result<(), Errno> {
+    drop_all_but(KEPT)
+}
+
+/// Gives every right up for good, also those that a program started later could have got. For the main thread of a
+/// helper that needs none.
+///
+/// # Errors
+/// What the kernel said.
+pub fn drop_all_for_good() -> Result<(), Errno> {
+    drop_all_but(CapabilitySet::empty())
+}
+
+/// Rights that could not be given up, for the user.
+#[must_use]
+pub fn not_dropped(errno: Errno) -> UserError {
+    UserError::failure(
+        format!("dropping rights failed: {errno}"),
+        "look whether a security module forbids capset(2) or prctl(2) to this program",
+    )
+}
+
+fn drop_all_but(kept: CapabilitySet) -> Result<(), Errno> {
     let held = capabilities(None)?;
     if held.effective.contains(CapabilitySet::SETPCAP) {
         for (_, right) in CapabilitySet::all().iter_names() {
@@ -94,7 +125,7 @@ pub fn drop_all_but_kept() -> Result<(), Errno> {
         None,
         CapabilitySets {
             effective: CapabilitySet::empty(),
-            permitted: held.permitted & KEPT,
+            permitted: held.permitted & kept,
             inheritable: CapabilitySet::empty(),
         },
     )

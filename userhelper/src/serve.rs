@@ -2,34 +2,26 @@
 //!
 //! The main thread attaches, starts the session, tells the user when it is live, and waits for
 //! signals; it alone may attach anew. The dispatcher, its workers and the heartbeat are threads
-//! without any right.
+//! without any right ([`crate::session`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use kgpu_core::abi::{Attach, SessionState};
-use rustix::io::Errno;
+use kgpu_core::abi::Attach;
 
 use crate::backend::choice::BackendArgs;
-use crate::catalogue::Catalogue;
 use crate::device::Device;
 use crate::ending::{Ended, Stop};
-use crate::engine::{self, Choice, EngineError, Serving, Tuning};
+use crate::engine::{Choice, Tuning};
 use crate::error::{UserError, exit};
-use crate::heartbeat::Heartbeat;
 use crate::link::DeviceLink;
 use crate::region::Region;
+use crate::session::{self, How, Over, Peer, waiting};
 use crate::signals::Signals;
-use crate::tally::Tally;
 use crate::waker::Waker;
 use crate::{panics, privileges};
 
-/// How often the main thread looks at the state word until it is live.
-const GLANCE: Duration = Duration::from_millis(10);
-/// How often it looks afterwards whether the session is over.
-const LOOK: Duration = Duration::from_millis(100);
 /// How long a helper tries to attach anew while its last session is taken down.
 const REATTACH: Duration = Duration::from_secs(30);
 
@@ -58,25 +50,23 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
     }
     panics::log_places_only();
     privileges::take();
-    let signals = Signals::install().map_err(|error| {
-        UserError::failure(
-            format!("taking over signals failed: {error}"),
-            "raise the limit of open files (`ulimit -n`)",
-        )
-    })?;
+    let signals = Signals::install_or_say()?;
     // With every right: the driver may have to load its module and make its device nodes. What lives on of it
     // has none.
     let choice = options.backend.choose(privileges::drop_all)?;
     let mut session = attach(options, &choice, options.takeover)?;
-    if let Err(errno) = privileges::drop_all_but_kept() {
-        return Err(UserError::failure(
-            format!("dropping rights failed: {errno}"),
-            "look whether a security module forbids capset(2) or prctl(2) to this program",
-        ));
-    }
+    privileges::drop_all_but_kept().map_err(privileges::not_dropped)?;
+    let how = How {
+        tuning: options.tuning,
+        choice: &choice,
+        signals: &signals,
+    };
     loop {
-        match one_session(options, &choice, &signals, &session)? {
+        let Over { ended, asked } = session::serve(how, &session)?;
+        match ended {
             Ended::Stopped => return Ok(()),
+            // A session that the module retired because we detached was ended by us.
+            Ended::Retired if asked => return Ok(()),
             Ended::Quarantined => {
                 return Err(UserError {
                     what: "the module quarantined this helper: its known answers were wrong or \
@@ -116,6 +106,36 @@ fn no_device(options: &Options) -> UserError {
 struct Session {
     device: Device,
     region: Arc<Region>,
+}
+
+impl Peer for Session {
+    type Link = DeviceLink;
+
+    fn region(&self) -> &Arc<Region> {
+        &self.region
+    }
+
+    fn link(&self, _: &Arc<Waker>, _: &Arc<Stop>) -> DeviceLink {
+        DeviceLink::new(self.device.shared())
+    }
+
+    fn start(&self) -> Result<(), UserError> {
+        Ok(self.device.start()?)
+    }
+
+    fn detach(&self) {
+        if let Err(error) = self.device.detach() {
+            tracing::debug!("{error}");
+        }
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    fn news(&self) -> Option<(&Waker, bool)> {
+        None
+    }
 }
 
 fn attach(options: &Options, choice: &Choice, takeover: bool) -> Result<Session, UserError> {
@@ -169,146 +189,4 @@ fn attach_anew(
             attached => return attached.map(Some),
         }
     }
-}
-
-fn waiting(errno: Errno) -> UserError {
-    UserError::failure(
-        format!("waiting for signals failed: {errno}"),
-        "start `kgpu serve` again",
-    )
-}
-
-/// Serves one session on threads of its own.
-fn one_session(
-    options: &Options,
-    choice: &Choice,
-    signals: &Signals,
-    session: &Session,
-) -> Result<Ended, UserError> {
-    let thread = |error: std::io::Error| {
-        UserError::failure(
-            format!("starting a thread failed: {error}"),
-            "raise the limits of memory and processes (`ulimit -v`, `ulimit -u`)",
-        )
-    };
-    let waker = Waker::new()
-        .map(Arc::new)
-        .map_err(|errno| thread(errno.into()))?;
-    let stop = Arc::new(Stop::new(Arc::clone(&waker)));
-    let (serving, served) = mpsc::channel();
-    let dispatcher = {
-        let region = Arc::clone(&session.region);
-        let link = DeviceLink::new(session.device.shared());
-        let (stop, tuning) = (Arc::clone(&stop), options.tuning);
-        let chosen = choice.clone();
-        std::thread::Builder::new()
-            .name("kgpu-dispatch".into())
-            .spawn(move || {
-                privileges::drop_all().map_err(|errno| EngineError::Thread(errno.into()))?;
-                let _heartbeat = Heartbeat::start(Arc::clone(&region))?;
-                let serve = Serving {
-                    region,
-                    catalogue: Catalogue::registry(),
-                    link,
-                    waker,
-                    stop,
-                    tuning,
-                    choice: chosen,
-                };
-                engine::run(serve, || {
-                    let _ = serving.send(());
-                })
-            })
-            .map_err(thread)?
-    };
-    let watched = if served.recv().is_ok() {
-        watch(options, choice, signals, session, &stop, &|| {
-            dispatcher.is_finished()
-        })
-    } else {
-        // It ended before it served; its own error says why.
-        Ok(false)
-    };
-    if watched.is_err() {
-        stop.abandon();
-    }
-    let ended = dispatcher.join().map_err(|_| {
-        UserError::failure(
-            "the dispatcher panicked",
-            "report the message above; start `kgpu serve` again",
-        )
-    })?;
-    let asked = watched?;
-    let (ended, tally) = ended.map_err(|error| {
-        UserError::failure(
-            format!("the session broke: {error}"),
-            "look at `dmesg`, then start `kgpu serve` again",
-        )
-    })?;
-    log(ended, &tally);
-    // A session that the module retired because we detached was ended by us.
-    Ok(if asked && ended == Ended::Retired {
-        Ended::Stopped
-    } else {
-        ended
-    })
-}
-
-fn log(ended: Ended, tally: &Tally) {
-    tracing::info!(
-        ?ended,
-        requests = tally.requests,
-        bytes = tally.bytes,
-        faults = tally.faults,
-        kicks = tally.kicks,
-        "session over"
-    );
-}
-
-/// Starts the session and watches it until its dispatcher is done. Whether a signal ended it.
-fn watch(
-    options: &Options,
-    choice: &Choice,
-    signals: &Signals,
-    session: &Session,
-    stop: &Stop,
-    finished: &dyn Fn() -> bool,
-) -> Result<bool, UserError> {
-    let state = || session.region.state().ok();
-    if let Err(error) = session.device.start() {
-        // The state word tells more than an errno where the module has set it.
-        if state().is_none_or(SessionState::is_open) {
-            return Err(error.into());
-        }
-    }
-    let (mut live, mut asked) = (false, 0);
-    while !finished() {
-        if !live && state() == Some(SessionState::Live) {
-            live = true;
-            println!(
-                "READY backend={} workers={} session={}",
-                choice.name(),
-                options.tuning.workers,
-                session.region.session()
-            );
-        }
-        let came = signals
-            .wait(if live { LOOK } else { GLANCE })
-            .map_err(waiting)?;
-        if came == 0 {
-            continue;
-        }
-        if asked == 0 {
-            tracing::info!("detaching; a second signal abandons what is in the ring");
-            if let Err(error) = session.device.detach() {
-                tracing::debug!("{error}");
-            }
-            stop.drain();
-        }
-        asked += came;
-        if asked > 1 {
-            stop.abandon();
-        }
-    }
-    Ok(asked > 0)
 }

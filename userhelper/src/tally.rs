@@ -18,6 +18,9 @@ pub struct Tally {
     pub faults: u64,
     /// Times the module had to be woken.
     pub kicks: u64,
+    /// Sleeps that ended by their time with work waiting, where that can be told: a doorbell was lost, or was on its way
+    /// in that moment.
+    pub overslept: u64,
     /// Prepared keys dropped because their slots moved on unused.
     pub swept: usize,
 }

@@ -16,7 +16,7 @@ use kgpu_core::request::Shape;
 use kgpu_userhelper::backend::gpu::GpuTuning;
 use kgpu_userhelper::backend::gpu::host::{Faults, HostOpener};
 use kgpu_userhelper::catalogue::Catalogue;
-use kgpu_userhelper::engine::{Choice, Tuning};
+use kgpu_userhelper::engine::{Choice, LOOK, Tuning};
 use kgpu_userhelper::heartbeat::Heartbeat;
 use kgpu_userhelper::loopback::{Key, Order};
 use kgpu_userhelper::rig::Rig;
@@ -77,6 +77,7 @@ fn start(choice: Choice, workers: usize, keys: u32) -> Rig {
     let tuning = Tuning {
         workers,
         poll: Duration::from_micros(50),
+        look: LOOK,
     };
     let layout = Layout::new(sizes).unwrap();
     Rig::start_on(choice, layout, Catalogue::registry(), tuning, TILE).unwrap()

@@ -14,7 +14,7 @@ use kgpu_userhelper::backend::CPU_CODE;
 use kgpu_userhelper::backend::gpu::host::{CODE, Faults, HostOpener};
 use kgpu_userhelper::backend::gpu::{GpuTuning, Path};
 use kgpu_userhelper::catalogue::Catalogue;
-use kgpu_userhelper::engine::{Choice, Tuning};
+use kgpu_userhelper::engine::{Choice, LOOK, Tuning};
 use kgpu_userhelper::loopback::{Key, Order};
 use kgpu_userhelper::rig::Rig;
 use shared::{
@@ -60,7 +60,11 @@ fn start_with(
         choice,
         Layout::new(sizes()).unwrap(),
         catalogue,
-        Tuning { workers, poll },
+        Tuning {
+            workers,
+            poll,
+            look: LOOK,
+        },
         TILE,
     )
     .unwrap()

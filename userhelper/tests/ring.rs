@@ -57,16 +57,22 @@ fn a_full_ring_keeps_moving() {
         let algorithm = named("xts(aes)");
         let mut key = key(algorithm, 1);
         let (mut sent, mut done) = (0, 0);
+        // Places that no request in flight has, however late a worker is with one.
+        let mut free: Vec<u64> = (0..16).collect();
         while done < 600 {
             while sent < 600 && rig.module.in_flight() < 16 {
-                let order = simple(algorithm, 8192, (sent % 32) << 14, sent);
+                let place = free.pop().unwrap();
+                let order = simple(algorithm, 8192, place << 14, place);
                 assert!(rig.module.submit(&order, Some(&mut key)).unwrap());
                 sent += 1;
             }
             rig.module.publish();
             done += rig
                 .module
-                .reap(|d| assert_eq!(d.status, Status::Ok))
+                .reap(|d| {
+                    assert_eq!(d.status, Status::Ok);
+                    free.push(d.user);
+                })
                 .unwrap();
         }
         rig.stop.drain();

@@ -66,8 +66,11 @@ abi_struct! {
         pub reserved1: [u64; 7],
         /// Grows while the helper is alive, at least ten times a second.
         pub heartbeat: u64,
+        /// Not 0 while the helper sleeps, so that a submission needs the doorbell. Since 1.2; only
+        /// where the doorbell costs something: in guests.
+        pub asleep: u64,
         /// Zero.
-        pub reserved2: [u64; 7],
+        pub reserved2: [u64; 6],
     }
 }
 
@@ -88,6 +91,8 @@ pub mod word {
     pub const CQ_TAIL: u64 = 64;
     /// Helper mapping: `HelperWords::heartbeat`.
     pub const HEARTBEAT: u64 = 128;
+    /// Helper mapping: `HelperWords::asleep`.
+    pub const ASLEEP: u64 = 136;
 }
 
 /// Where a session stands, in the word at [`word::STATE`].

@@ -61,6 +61,8 @@ struct Ticket {
     tiles: Run,
     pool: Run,
     slot: Option<u32>,
+    /// Pool offset of the result.
+    dst: u64,
     expected: Vec<u8>,
 }
 
@@ -141,7 +143,11 @@ impl MockKernel {
         let Some(tiles) = self.tiles.take(count) else {
             return Ok(None);
         };
-        let Some(pool) = self.granules.take(shape.len.max(out).div_ceil(GRANULE)) else {
+        // A result of another length cannot lie on its source.
+        let source = shape.len.div_ceil(GRANULE);
+        let apart = out != shape.len;
+        let result = if apart { out.div_ceil(GRANULE) } else { 0 };
+        let Some(pool) = self.granules.take(source + result) else {
             self.tiles.give(tiles);
             return Ok(None);
         };
@@ -151,9 +157,11 @@ impl MockKernel {
             return Ok(None);
         };
         let at = u64::from(pool.first) * u64::from(GRANULE);
+        let beside = if apart { source } else { 0 };
+        let dst = at + u64::from(beside) * u64::from(GRANULE);
         let place = Place {
             src: at,
-            dst: at,
+            dst,
             key_slot: slot.unwrap_or(0),
             key_generation: generation,
         };
@@ -173,6 +181,7 @@ impl MockKernel {
             tiles,
             pool,
             slot,
+            dst,
             expected,
         };
         let Ok(id) = self.in_flight.insert(out, ticket) else {
@@ -237,8 +246,7 @@ impl MockKernel {
             .complete(&completion, self.session)
             .map_err(Broken::Reject)?;
         let mut found = vec![0; ticket.expected.len()];
-        let at = u64::from(ticket.pool.first) * u64::from(GRANULE);
-        let read = view.pool.read(at, &mut found);
+        let read = view.pool.read(ticket.dst, &mut found);
         self.tiles.give(ticket.tiles);
         self.granules.give(ticket.pool);
         if let Some(slot) = ticket.slot {

@@ -138,6 +138,27 @@ pub fn generate() -> Result<String, std::fmt::Error> {
     define(out, "KGPU_WORD_CQ_TAIL", abi::word::CQ_TAIL)?;
     define(out, "KGPU_WORD_HEARTBEAT", abi::word::HEARTBEAT)?;
 
+    define(out, "KGPU_WORD_ASLEEP", abi::word::ASLEEP)?;
+
+    title(
+        out,
+        "Guest devices: virtio id, queues, most runs of a set-up",
+    )?;
+    define(out, "KGPU_VIRTIO_ID", abi::guest::VIRTIO_ID)?;
+    define(out, "KGPU_QUEUE_SETUP", abi::guest::QUEUE_SETUP)?;
+    define(out, "KGPU_QUEUE_EVENTS", abi::guest::QUEUE_EVENTS)?;
+    define(out, "KGPU_RUNS_MAX", abi::guest::RUNS_MAX)?;
+    title(
+        out,
+        "What a guest device answers a set-up, and what it tells",
+    )?;
+    define(out, "KGPU_SETUP_SERVING", abi::guest::Setup::Serving.code())?;
+    define(out, "KGPU_SETUP_REFUSED", abi::guest::Setup::Refused.code())?;
+    define(out, "KGPU_SETUP_FAILED", abi::guest::Setup::Failed.code())?;
+    define(out, "KGPU_EVENT_KICK", abi::guest::Event::Kick.code())?;
+    define(out, "KGPU_EVENT_DETACH", abi::guest::Event::Detach.code())?;
+    define(out, "KGPU_EVENT_ATTACH", abi::guest::Event::Attach.code())?;
+
     title(out, "The word at KGPU_WORD_STATE")?;
     for state in session_states() {
         let name = format!("KGPU_STATE_{}", shout(state.label()));

@@ -1,8 +1,7 @@
 //! The helper's side of the module: what `/dev/kgpu` answers.
 //!
-//! Whoever opens it must be CAP_SYS_ADMIN, at open and again at attach. One helper at a time serves;
-//! another may attach beside it only to take over. Every refusal has one errno and one rate-limited
-//! line.
+//! Whoever opens it must be CAP_SYS_ADMIN, at open and again at attach. Every refusal has one errno
+//! and one rate-limited line.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -10,21 +9,15 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use kgpu_core::abi::{
-    Attach, AttachFlags, Features, IOC_ATTACH, IOC_DETACH, IOC_KICK, IOC_START, Ioctl, MAJOR,
-    MAP_CONTROL, MAP_HELPER, MAP_POOL, MINOR, SessionState, word,
+    Attach, IOC_ATTACH, IOC_DETACH, IOC_KICK, IOC_START, Ioctl, MAJOR, MAP_CONTROL, MAP_HELPER,
+    MAP_POOL, MINOR, SessionState, word,
 };
 use zerocopy::{FromZeros, IntoBytes};
 
-use crate::counters::GLOBAL;
-use crate::engine::{self, Active};
+use crate::attach::{Holder, Refusal};
 use crate::errno::Errno;
-use crate::ffi::{self, Guard, Guarded, Level, Pages, lock, log};
-use crate::session::{ATTACHED, Asked, Session};
-
-/// Features of this module.
-const FEATURES: Features = Features::SERVICES;
-/// All three mappings exist.
-const ALL_MAPPED: u32 = 0b111;
+use crate::ffi::{self, Level, Pages, log};
+use crate::session::{Peer, Session};
 
 fn refuse(errno: Errno, why: core::fmt::Arguments<'_>) -> Errno {
     log(
@@ -62,7 +55,7 @@ pub struct Ready {
 #[derive(Debug)]
 pub struct Opener {
     /// Its session, once attached.
-    session: Guarded<Option<Arc<Session>>>,
+    holder: Holder,
 }
 
 /// Opens the device. The result is a row of one, because a row can be allocated fallibly.
@@ -79,7 +72,7 @@ pub fn open() -> Result<Box<[Opener; 1]>, Errno> {
     let mut row = Vec::new();
     row.try_reserve_exact(1).map_err(|_| Errno::NOMEM)?;
     row.push(Opener {
-        session: Guarded::new(None),
+        holder: Holder::new(),
     });
     row.into_boxed_slice().try_into().map_err(|_| Errno::NOMEM)
 }
@@ -87,37 +80,23 @@ pub fn open() -> Result<Box<[Opener; 1]>, Errno> {
 impl Opener {
     /// Closes the file: its helper is gone.
     pub fn close(&self) {
-        if let Some(session) = self.session() {
-            session.closed.store(true, Ordering::Release);
-            ffi::wake_engine();
-        }
+        self.holder.close();
     }
 
     /// The engine has let go of the session, or there was none.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.session()
-            .is_none_or(|session| session.gone.load(Ordering::Acquire))
+        self.holder.is_closed()
     }
 
     /// Forgets the session, which [`Opener::is_closed`]; the file is freed after this. May sleep.
     pub fn leave(&self) {
-        let last = {
-            let mut guard = lock();
-            let ours = self.session.get(&mut guard).take();
-            let places = &mut ATTACHED.get(&mut guard).sessions;
-            let place = places.iter_mut().find(|place| match (place, &ours) {
-                (Some(attached), Some(ours)) => Arc::ptr_eq(attached, ours),
-                _ => false,
-            });
-            (ours, place.and_then(Option::take))
-        };
-        // Maybe the last references: dropped here, where sleeping is allowed.
-        drop(last);
+        // Maybe the last reference: dropped here, where sleeping is allowed.
+        drop(self.holder.leave());
     }
 
     fn session(&self) -> Option<Arc<Session>> {
-        self.session.get(&mut lock()).clone()
+        self.holder.session()
     }
 
     fn need_session(&self, what: &str) -> Result<Arc<Session>, Errno> {
@@ -177,108 +156,19 @@ impl Opener {
         }
         let mut handshake = Attach::new_zeroed();
         ffi::copy_from_user(handshake.as_mut_bytes(), argument)?;
-        let (flags, features) = handshake.check().map_err(|error| {
-            refuse(
-                Errno::INVAL,
-                format_args!("handshake refused: {error}; this module speaks ABI {MAJOR}.{MINOR}"),
-            )
-        })?;
-        let takeover = flags.contains(AttachFlags::TAKEOVER);
-        let generation = {
-            let mut guard = lock();
-            let admitted = self.admit(&mut guard, takeover);
-            let attached = ATTACHED.get(&mut guard);
-            if admitted.is_ok() {
-                attached.generation = attached.generation.wrapping_add(1);
-            }
-            let generation = attached.generation;
-            drop(guard);
-            admitted.map_err(|why| refuse(Errno::BUSY, format_args!("{why}")))?;
-            generation
-        };
-        let in_force = features & FEATURES;
-        // Shown in the status file, which a terminal may print.
-        for byte in &mut handshake.backend {
-            if *byte != 0 && !byte.is_ascii_graphic() {
-                *byte = b'?';
-            }
-        }
-        let asked = Asked {
-            tile_bytes: handshake.tile_bytes,
-            minor: handshake.minor,
-            backend: handshake.backend,
-        };
-        let session = Session::new(generation, in_force, asked)?;
-        let active = Active::new(session.clone())?;
-        handshake.session = generation;
-        handshake.features_in_force = in_force.bits();
-        handshake.control_bytes = session.layout.control_bytes;
-        handshake.helper_bytes = session.layout.helper_bytes;
-        handshake.pool_bytes = session.layout.sizes.pool_bytes;
-        ffi::copy_to_user(argument, handshake.as_bytes())?;
-        // Another may have attached meanwhile. What is refused is dropped without the lock.
-        let refused = {
-            let mut guard = lock();
-            match self.admit(&mut guard, takeover) {
-                Err(_) => Some((session, active)),
-                Ok(at) => match engine::hand_over(&mut guard, active) {
-                    Err(active) => Some((session, active)),
-                    Ok(()) => {
-                        *self.session.get(&mut guard) = Some(session.clone());
-                        if let Some(place) = ATTACHED.get(&mut guard).sessions.get_mut(at) {
-                            *place = Some(session);
-                        }
-                        None
-                    }
-                },
-            }
-        };
-        if refused.is_some() {
-            return Err(Errno::BUSY);
-        }
-        ffi::wake_engine();
-        GLOBAL.sessions.add(1);
-        log(
-            Level::Info,
-            format_args!("helper {} attached: session {generation}", ffi::pid()),
-        );
-        Ok(())
-    }
-
-    /// The place for a new session of this file, or why there is none.
-    fn admit(&self, guard: &mut Guard, takeover: bool) -> Result<usize, &'static str> {
-        if self.session.get(guard).is_some() {
-            return Err("attached already: close the device first");
-        }
-        let attached = ATTACHED.get(guard);
-        // A helper whose file is closed is gone, though its session is still being taken down.
-        let mut others = attached
-            .all()
-            .filter(|session| !session.closed.load(Ordering::Acquire));
-        let joining = |session: &Arc<Session>| {
-            matches!(
-                session.state(),
-                SessionState::Attached | SessionState::Testing
-            )
-        };
-        if !takeover && others.next().is_some() {
-            return Err(
-                "another helper is attached: only one that takes over may attach beside it",
-            );
-        }
-        if takeover && others.any(joining) {
-            return Err("another helper is being tested: wait for it before taking over");
-        }
-        attached
-            .sessions
-            .iter()
-            .position(Option::is_none)
-            .ok_or("too many helpers that were replaced are still there: end them")
+        let peer = Peer::Process(ffi::pid());
+        let told = self.holder.attach(&mut handshake, &peer, |answer, _| {
+            ffi::copy_to_user(argument, answer.as_bytes())
+        });
+        told.map(drop).map_err(|refusal| match refusal {
+            Refusal::Failed(errno) => errno,
+            refusal => refuse(refusal.errno(), format_args!("{refusal}")),
+        })
     }
 
     fn start(&self) -> Result<(), Errno> {
         let session = self.need_session("KGPU_IOC_START")?;
-        if session.mapped.load(Ordering::Acquire) != ALL_MAPPED {
+        if session.mapped.load(Ordering::Acquire) != Session::ALL_MAPPED {
             return Err(refuse(
                 Errno::INVAL,
                 format_args!("KGPU_IOC_START before all three mappings exist"),

@@ -1,9 +1,9 @@
 //! The Rust core of the kgpu kernel module: it validates, tiles, batches, routes and replays.
 //!
 //! A request comes in through [`submit`], waits in the queue, and is handled by the [`engine`], one
-//! kernel thread that owns the ring, the requests in flight and their deadlines. [`device`] is the
-//! helper's side: open, attach, map, poll. Everything unsafe, and every call from or to the C glue,
-//! is in [`ffi`].
+//! kernel thread that owns the ring, the requests in flight and their deadlines. [`device`] and [`guest`] are
+//! the helper's side: a file that a process opens, and a virtio device of a guest. Everything unsafe,
+//! and every call from or to the C glue, is in [`ffi`].
 #![cfg_attr(not(any(test, feature = "mock")), no_std)]
 // For `Arc::try_new`: there is no stable way to it, and the kernel's build has the unstable ones.
 #![cfg_attr(kgpu_kernel, feature(allocator_api))]
@@ -11,14 +11,17 @@
 
 extern crate alloc;
 
+pub mod attach;
 pub mod counters;
 pub mod device;
 pub mod engine;
 pub mod errno;
 pub mod ffi;
 pub mod flight;
+pub mod guest;
 pub mod job;
 pub mod kat;
+pub mod kept;
 #[cfg(feature = "mock")]
 pub mod mock;
 pub mod params;

@@ -31,7 +31,7 @@ pub fn status(out: &mut impl Write) -> fmt::Result {
                 ""
             };
             writeln!(out, "state: {}{stalled}", session.state().label())?;
-            writeln!(out, "helper: {}", session.pid.load(Ordering::Relaxed))?;
+            writeln!(out, "helper: {}", session.peer)?;
             let name = session
                 .backend
                 .split(|b| *b == 0)
@@ -122,7 +122,7 @@ fn others(current: &Arc<Session>, out: &mut impl Write) -> fmt::Result {
         writeln!(
             out,
             "beside it: helper {}, session {}, {}",
-            other.pid.load(Ordering::Relaxed),
+            other.peer,
             other.generation,
             other.state().label()
         )?;

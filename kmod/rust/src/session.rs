@@ -3,16 +3,17 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use kgpu_core::abi::{BACKEND_NAME_BYTES, Features, Layout, RingSizes, SessionState, word};
+use kgpu_core::cell::Words;
 use kgpu_core::keytable;
 use kgpu_core::runs::{GRANULE, Run, Runs, words_for};
 use kgpu_core::slots::{KeyId, Slot, Slots};
 
 use crate::engine::Wrong;
 use crate::errno::Errno;
-use crate::ffi::{Guard, Guarded, Pages, lock};
+use crate::ffi::{Guard, Guarded, GuestDevice, Pages, lock};
 use crate::{ffi, params};
 
 /// The books of a session's region, private to the module.
@@ -63,8 +64,8 @@ pub struct Session {
     pub minor: u16,
     /// The helper's backend, as it calls it.
     pub backend: [u8; BACKEND_NAME_BYTES],
-    /// The helper's process.
-    pub pid: AtomicI32,
+    /// Who the helper is, and how it is woken.
+    pub peer: Peer,
     /// What a recheck found.
     pub wrong: Found,
 }
@@ -110,6 +111,24 @@ pub fn row<T: Default>(count: usize) -> Result<Box<[T]>, Errno> {
     Ok(row.into_boxed_slice())
 }
 
+/// Who stands for a helper.
+#[derive(Clone, Debug)]
+pub enum Peer {
+    /// A process that has `/dev/kgpu` open.
+    Process(i32),
+    /// A process on the host of this guest, behind a virtio device.
+    Guest(GuestDevice),
+}
+
+impl core::fmt::Display for Peer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Process(pid) => write!(f, "{pid}"),
+            Self::Guest(device) => write!(f, "guest device virtio{}", device.number()),
+        }
+    }
+}
+
 /// Shares a value, or `ENOMEM`.
 #[cfg(kgpu_kernel)]
 fn share<T>(value: T) -> Result<Arc<T>, Errno> {
@@ -136,6 +155,9 @@ pub struct Asked {
 }
 
 impl Session {
+    /// All three parts are mapped.
+    pub const ALL_MAPPED: u32 = 0b111;
+
     /// Allocates a session with a fresh region. May sleep.
     ///
     /// # Errors
@@ -148,6 +170,7 @@ impl Session {
             minor,
             backend,
         }: Asked,
+        peer: Peer,
     ) -> Result<Arc<Self>, Errno> {
         let entries = params::RING_ENTRIES.get();
         let pool_bytes = u64::from(params::POOL_MIB.get()) << 20;
@@ -206,10 +229,12 @@ impl Session {
             tile_bytes,
             minor,
             backend,
-            pid: AtomicI32::new(ffi::pid()),
+            peer,
             wrong: Found::none(),
         };
-        session.set_state(SessionState::Attached);
+        // Nobody has seen it yet, so nobody is to be woken.
+        let state = SessionState::Attached.code();
+        session.control.words().store(word::STATE, state);
         share(session)
     }
 
@@ -224,7 +249,58 @@ impl Session {
     /// Tells the helper where the session stands.
     pub fn set_state(&self, state: SessionState) {
         self.control.words().store(word::STATE, state.code());
-        ffi::wake_helper();
+        self.ring();
+    }
+
+    /// Tells the helper that submissions were published.
+    pub fn ring_for_submissions(&self) {
+        if let Peer::Guest(_) = self.peer {
+            // The tail before the look at the flag, the helper's flag before its last look at the
+            // tail: one of the two sees the other. Set without need, it costs notifications.
+            Words::fence();
+            if self.helper.words().load(word::ASLEEP) == 0 {
+                return;
+            }
+        }
+        self.ring();
+    }
+
+    /// Wakes the helper, and closes the session of one that cannot be reached any more.
+    fn ring(&self) {
+        match &self.peer {
+            Peer::Process(_) => ffi::wake_helper(),
+            Peer::Guest(device) if device.notify() => {}
+            Peer::Guest(_) => self.lost(),
+        }
+    }
+
+    /// Closes the session if its helper cannot be reached any more. Of a process that is told by
+    /// its file.
+    pub fn look_for_helper(&self) {
+        if let Peer::Guest(device) = &self.peer
+            && device.is_broken()
+        {
+            self.lost();
+        }
+    }
+
+    fn lost(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            ffi::log(
+                ffi::Level::Notice,
+                format_args!("{} is broken: its helper is gone", self.peer),
+            );
+            ffi::wake_engine();
+        }
+    }
+
+    /// Tells whoever waits for it that the engine has let go of the session.
+    pub fn tell_gone(&self) {
+        self.gone.store(true, Ordering::Release);
+        match &self.peer {
+            Peer::Process(_) => ffi::wake_helper(),
+            Peer::Guest(device) => device.wake(),
+        }
     }
 
     /// Takes pool bytes.

@@ -20,7 +20,7 @@ use kgpu_userhelper::bench::numbers::{Histogram, float};
 use kgpu_userhelper::bench::through::{KeyPlace, Material, Places, Player, Ran, Requests, sizes};
 use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::dispatcher::{Dispatcher, Parts};
-use kgpu_userhelper::engine::{Choice, Tuning};
+use kgpu_userhelper::engine::{Choice, LOOK, Tuning};
 use kgpu_userhelper::job::{Job, Outcome};
 use kgpu_userhelper::rig::Rig;
 use model::{ModelOpener, Speeds};
@@ -71,6 +71,7 @@ fn null(layout: Layout) -> Rig {
             waker: ends.waker,
             stop: ends.stop,
             poll: Duration::from_millis(1),
+            look: LOOK,
         };
         Ok(Dispatcher::new(parts).run()?)
     })
@@ -86,6 +87,7 @@ fn modelled(layout: Layout, speeds: Speeds) -> Rig {
     let tuning = Tuning {
         workers: 1,
         poll: Duration::from_millis(1),
+        look: LOOK,
     };
     Rig::start_on(choice, layout, Catalogue::registry(), tuning, TILE).unwrap()
 }

@@ -5,8 +5,11 @@ use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use kgpu_core::cell::Words;
+use kgpu_core::num::index;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+
+use super::Piece;
 
 /// What this process may do with a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,15 @@ pub(super) enum Access {
     Read,
     /// Read and write.
     Write,
+}
+
+impl Access {
+    const fn prot(self) -> ProtFlags {
+        match self {
+            Self::Read => ProtFlags::READ,
+            Self::Write => ProtFlags::READ.union(ProtFlags::WRITE),
+        }
+    }
 }
 
 /// A mapping that this value owns.
@@ -42,16 +54,12 @@ impl Mapping {
         len: usize,
         access: Access,
     ) -> Result<Self, Errno> {
-        let prot = match access {
-            Access::Read => ProtFlags::READ,
-            Access::Write => ProtFlags::READ | ProtFlags::WRITE,
-        };
         // SAFETY: a null hint without MAP_FIXED replaces no mapping of this process.
         let base = unsafe {
             mmap(
                 std::ptr::null_mut(),
                 len,
-                prot,
+                access.prot(),
                 MapFlags::SHARED,
                 device,
                 offset,
@@ -66,6 +74,39 @@ impl Mapping {
         // SAFETY: a null hint without MAP_FIXED replaces no mapping of this process.
         let base = unsafe { mmap_anonymous(std::ptr::null_mut(), len, prot, MapFlags::PRIVATE) }?;
         Self::own(base, len)
+    }
+
+    /// Maps pieces of files one behind the other, shared with whoever else has them mapped.
+    pub(super) fn pieces(pieces: &[Piece], access: Access) -> Result<Self, Errno> {
+        let sum = |sum: u64, piece: &Piece| sum.checked_add(piece.bytes);
+        let len = pieces.iter().try_fold(0, sum).ok_or(Errno::INVAL)?;
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a null hint without MAP_FIXED replaces no mapping of this process. Nothing may touch it yet.
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), index(len), ProtFlags::empty(), flags) }?;
+        // Owned from here on: whatever part of it a failure leaves is unmapped.
+        let whole = Self::own(base, index(len))?;
+        let mut at = 0;
+        for piece in pieces {
+            // SAFETY: `at` is the sum of the pieces before, below `len`, the sum of all: inside the range.
+            let to = unsafe { whole.base.as_ptr().add(at) };
+            let flags = MapFlags::SHARED | MapFlags::FIXED;
+            // SAFETY: MAP_FIXED replaces the addresses from `to` on, `piece.bytes` of them, which lie inside the
+            // range that `whole` owns (as above) and to which nobody has a pointer yet. An address that is not
+            // page-aligned, because a piece before was not whole pages, is refused with an error.
+            unsafe {
+                mmap(
+                    to.cast(),
+                    index(piece.bytes),
+                    access.prot(),
+                    flags,
+                    &*piece.file,
+                    piece.offset,
+                )
+            }?;
+            at += index(piece.bytes);
+        }
+        Ok(whole)
     }
 
     fn own(base: *mut core::ffi::c_void, len: usize) -> Result<Self, Errno> {

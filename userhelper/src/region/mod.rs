@@ -1,12 +1,16 @@
 //! The region shared with the module: control and helper words, and the data pool.
 //!
-//! A region is a device's three mappings, or the same three in anonymous memory for a ring inside
-//! one process. `mapping` and `pool` are the only places that touch raw memory.
+//! A region is a device's three mappings, or three of pieces of a guest's memory, or the same three in anonymous
+//! memory for a ring inside one process. `mapping`, `pool` and `lost` are the only places that touch raw memory or
+//! its signals.
 
+pub mod lost;
 mod mapping;
 mod pool;
 
+use std::fs::File;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use kgpu_core::abi::{
     Attach, Features, Header, InvalidCode, Layout, LayoutError, MAP_CONTROL, MAP_HELPER, MAP_POOL,
@@ -17,6 +21,7 @@ use kgpu_core::num::index;
 use rustix::io::Errno;
 
 use mapping::{Access, Mapping};
+use pool::Other;
 pub use pool::{Lane, Pool, Span, SpanError, Window};
 
 /// Why a region could not be had.
@@ -50,6 +55,35 @@ pub enum RegionError {
     },
 }
 
+/// Bytes of a file that are part of a region.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// The file, which others have mapped too.
+    pub file: Arc<File>,
+    /// Where the bytes start, a multiple of the page.
+    pub offset: u64,
+    /// How many there are, a multiple of the page.
+    pub bytes: u64,
+}
+
+/// The parts of a region, each a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Control,
+    Helper,
+    Pool,
+}
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control pages",
+            Self::Helper => "helper pages",
+            Self::Pool => "pool",
+        }
+    }
+}
+
 /// The three mappings of one session. Unmapped when dropped.
 #[derive(Debug)]
 pub struct Region {
@@ -70,16 +104,59 @@ impl Region {
         attach: &Attach,
         lanes: usize,
     ) -> Result<Self, RegionError> {
-        let map = |what, offset, bytes, access| {
+        Self::open(attach, lanes, Other::Kernel, |part, access| {
+            let (offset, bytes) = match part {
+                Part::Control => (MAP_CONTROL, attach.control_bytes),
+                Part::Helper => (MAP_HELPER, attach.helper_bytes),
+                Part::Pool => (MAP_POOL, attach.pool_bytes),
+            };
             Mapping::device(device, offset, index(bytes), access)
-                .map_err(|errno| RegionError::Map { what, bytes, errno })
+        })
+    }
+
+    /// Maps a session of a guest, whose control, helper and pool part lie in pieces of files. `lanes` parties will use
+    /// the pool, on copies: the guest may write to it at any moment.
+    ///
+    /// # Errors
+    /// [`RegionError`]: a mapping failed, or the header is not one that this build can serve.
+    pub fn of_pieces(
+        [control, helper, pool]: [&[Piece]; 3],
+        attach: &Attach,
+        lanes: usize,
+    ) -> Result<Self, RegionError> {
+        Self::open(attach, lanes, Other::Guest, |part, access| match part {
+            Part::Control => Mapping::pieces(control, access),
+            Part::Helper => Mapping::pieces(helper, access),
+            Part::Pool => Mapping::pieces(pool, access),
+        })
+    }
+
+    /// Maps the parts of a session, the control part first: what its header says is checked, against this build and
+    /// against the handshake, before anything else is mapped. The header is read once.
+    fn open(
+        attach: &Attach,
+        lanes: usize,
+        other: Other,
+        map: impl Fn(Part, Access) -> Result<Mapping, Errno>,
+    ) -> Result<Self, RegionError> {
+        let map = |part: Part, bytes, access| {
+            let mapping = map(part, access).map_err(|errno| RegionError::Map {
+                what: part.name(),
+                bytes,
+                errno,
+            })?;
+            let found = u64::try_from(mapping.len()).unwrap_or(u64::MAX);
+            if found == bytes {
+                Ok(mapping)
+            } else {
+                Err(RegionError::Handshake {
+                    what: part.name(),
+                    expected: bytes,
+                    found,
+                })
+            }
         };
-        let control = map(
-            "control pages",
-            MAP_CONTROL,
-            attach.control_bytes,
-            Access::Read,
-        )?;
+        let control = map(Part::Control, attach.control_bytes, Access::Read)?;
         let header: Header = control
             .words()
             .load_entry(0)
@@ -109,17 +186,12 @@ impl Region {
                 });
             }
         }
-        let helper = map(
-            "helper pages",
-            MAP_HELPER,
-            attach.helper_bytes,
-            Access::Write,
-        )?;
-        let pool = map("pool", MAP_POOL, attach.pool_bytes, Access::Write)?;
+        let helper = map(Part::Helper, attach.helper_bytes, Access::Write)?;
+        let pool = map(Part::Pool, attach.pool_bytes, Access::Write)?;
         Ok(Self {
             control,
             helper,
-            pool: Pool::new(pool, lanes),
+            pool: Pool::new(pool, lanes, other),
             header,
             layout,
         })
@@ -130,16 +202,45 @@ impl Region {
     /// # Errors
     /// [`RegionError::Map`] when there is not enough memory.
     pub fn in_process(layout: Layout, session: u32, lanes: usize) -> Result<Self, RegionError> {
-        let map = |what, bytes| {
-            Mapping::anonymous(index(bytes)).map_err(|errno| RegionError::Map {
-                what,
+        Self::of_module(layout, session, lanes, |_, bytes| {
+            Mapping::anonymous(index(bytes))
+        })
+    }
+
+    /// The module's side of a region in pieces of files, its header written, its state `Live`: for tests that play
+    /// a guest.
+    ///
+    /// # Errors
+    /// [`RegionError::Map`] when a mapping failed.
+    pub fn in_pieces(
+        [control, helper, pool]: [&[Piece]; 3],
+        layout: Layout,
+        session: u32,
+        lanes: usize,
+    ) -> Result<Self, RegionError> {
+        Self::of_module(layout, session, lanes, |part, _| match part {
+            Part::Control => Mapping::pieces(control, Access::Write),
+            Part::Helper => Mapping::pieces(helper, Access::Write),
+            Part::Pool => Mapping::pieces(pool, Access::Write),
+        })
+    }
+
+    fn of_module(
+        layout: Layout,
+        session: u32,
+        lanes: usize,
+        map: impl Fn(Part, u64) -> Result<Mapping, Errno>,
+    ) -> Result<Self, RegionError> {
+        let map = |part: Part, bytes| {
+            map(part, bytes).map_err(|errno| RegionError::Map {
+                what: part.name(),
                 bytes,
                 errno,
             })
         };
-        let control = map("control pages", layout.control_bytes)?;
-        let helper = map("helper pages", layout.helper_bytes)?;
-        let pool = map("pool", layout.sizes.pool_bytes)?;
+        let control = map(Part::Control, layout.control_bytes)?;
+        let helper = map(Part::Helper, layout.helper_bytes)?;
+        let pool = map(Part::Pool, layout.sizes.pool_bytes)?;
         let header = layout.header(session, Features::all(), u64::MAX);
         let words = control.words();
         if !words.store_entry(0, &header) {
@@ -153,7 +254,7 @@ impl Region {
         Ok(Self {
             control,
             helper,
-            pool: Pool::new(pool, lanes),
+            pool: Pool::new(pool, lanes, Other::Kernel),
             header,
             layout,
         })

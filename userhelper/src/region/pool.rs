@@ -1,127 +1,19 @@
 //! The data pool, lent out span by span so that no two lanes ever hold overlapping bytes of which
 //! one writes. What the peer claims about its tiles is checked here, not believed.
-#![allow(unsafe_code)]
-
+mod copies;
+mod lane;
 #[cfg(any(kani, test))]
 mod proofs;
+mod span;
 
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-
-use kgpu_core::cpu::Data;
-use kgpu_core::num::index;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use super::Region;
 use super::mapping::Mapping;
-
-/// Source and destination of a piece of work, in bytes of the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// Offset of the source.
-    pub src: u64,
-    /// Offset of the destination; equal to `src`, or disjoint from the source.
-    pub dst: u64,
-    /// Source bytes.
-    pub len: u32,
-    /// Destination bytes.
-    pub dst_len: u32,
-}
-
-impl Span {
-    /// Whether a pool of `pool` bytes can lend this span, as far as that can be told by itself.
-    ///
-    /// # Errors
-    /// [`SpanError::Outside`] or [`SpanError::Overlap`].
-    pub fn check(&self, pool: usize) -> Result<(), SpanError> {
-        self.ranges(pool).map(|_| ())
-    }
-
-    /// Source and destination; no source when both are the same.
-    fn ranges(&self, pool: usize) -> Result<(Range, Range), SpanError> {
-        let src = Range::new(self.src, self.len, pool)?;
-        let dst = Range::new(self.dst, self.dst_len, pool)?;
-        if src == dst {
-            Ok((Range::NONE, dst))
-        } else if src.overlaps(dst) {
-            Err(SpanError::Overlap {
-                src: self.src,
-                dst: self.dst,
-            })
-        } else {
-            Ok((src, dst))
-        }
-    }
-}
-
-/// Why a span can't be lent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SpanError {
-    /// It leaves the pool, or is empty.
-    #[error("{len} bytes at {at} are not inside the pool of {pool} bytes")]
-    Outside {
-        /// Offset.
-        at: u64,
-        /// Bytes.
-        len: u32,
-        /// Bytes of the pool.
-        pool: u64,
-    },
-    /// Source and destination overlap without being the same.
-    #[error("source at {src} and destination at {dst} overlap")]
-    Overlap {
-        /// Offset of the source.
-        src: u64,
-        /// Offset of the destination.
-        dst: u64,
-    },
-    /// Another lane is at work on some of the bytes.
-    #[error("the bytes at {dst} are being worked on")]
-    Taken {
-        /// Offset of the destination.
-        dst: u64,
-    },
-}
-
-/// A byte range of the pool, packed into one word: first byte above, end below. 0 is no range.
-///
-/// Pools are below 4 GiB (`Layout::new` sees to it, `Range::new` checks it), so both halves fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Range(u64);
-
-impl Range {
-    const NONE: Self = Self(0);
-
-    fn new(at: u64, len: u32, pool: usize) -> Result<Self, SpanError> {
-        let end = at.checked_add(u64::from(len));
-        match end {
-            Some(end) if len > 0 && index(end) <= pool && end <= u64::from(u32::MAX) => {
-                Ok(Self((at << 32) | end))
-            }
-            _ => Err(SpanError::Outside {
-                at,
-                len,
-                pool: u64::try_from(pool).unwrap_or(u64::MAX),
-            }),
-        }
-    }
-
-    const fn start(self) -> u64 {
-        self.0 >> 32
-    }
-
-    const fn end(self) -> u64 {
-        self.0 & 0xffff_ffff
-    }
-
-    const fn len(self) -> usize {
-        index(self.end() - self.start())
-    }
-
-    const fn overlaps(self, other: Self) -> bool {
-        self.start() < other.end() && other.start() < self.end()
-    }
-}
+pub use lane::Lane;
+pub use span::{Span, SpanError};
 
 /// What one lane holds, in cache lines of its own.
 #[derive(Debug, Default)]
@@ -141,14 +33,25 @@ pub struct Pool {
     map: Mapping,
     claims: Box<[Claim]>,
     given: AtomicUsize,
+    other: Other,
+}
+
+/// Whose the pool's bytes are beside this process's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Other {
+    /// The kernel of this machine: it leaves a request's bytes alone until the request is done.
+    Kernel,
+    /// Anybody who may write at any moment. Lanes work on copies.
+    Guest,
 }
 
 impl Pool {
-    pub(super) fn new(map: Mapping, lanes: usize) -> Self {
+    pub(super) fn new(map: Mapping, lanes: usize, other: Other) -> Self {
         Self {
             map,
             claims: (0..lanes).map(|_| Claim::default()).collect(),
             given: AtomicUsize::new(0),
+            other,
         }
     }
 
@@ -171,8 +74,8 @@ impl Pool {
 /// undefined behaviour, as long as no reference of ours covers the same bytes. Who uses the address keeps this:
 /// the device touches only bytes of spans that passed [`Span::check`], of jobs that the dispatcher handed over
 /// and that were not yet told of as done. Those bytes no lane of this process holds: a job is with one backend at a
-/// time. The module, which sees to it that requests in flight do not share bytes that are written, is the
-/// one party that could break this, and it is the kernel.
+/// time. The other side could break this, as far as wrong data: this machine's module, which sees to it that requests in
+/// flight do not share bytes that are written, is the kernel; of a guest's pool no lane makes a reference at all.
 #[derive(Debug)]
 pub struct Window {
     region: Arc<Region>,
@@ -206,148 +109,55 @@ impl Window {
     }
 }
 
-/// The right to work on the pool, one span at a time. Not `Clone`: a lane is one claim.
-#[derive(Debug)]
-pub struct Lane {
-    region: Arc<Region>,
-    claim: usize,
-}
-
-impl Lane {
-    /// The region's next lane; `None` when all of them are given.
-    #[must_use]
-    pub fn take(region: &Arc<Region>) -> Option<Self> {
-        let claim = region.pool.given.fetch_add(1, Ordering::Relaxed);
-        (claim < region.pool.claims.len()).then(|| Self {
-            region: Arc::clone(region),
-            claim,
-        })
-    }
-
-    /// Runs `work` on a span's bytes.
-    ///
-    /// # Errors
-    /// [`SpanError`] when the span is not inside the pool, overlaps itself, or another lane is at
-    /// work on its bytes.
-    pub fn with<R>(
-        &mut self,
-        span: &Span,
-        work: impl FnOnce(Data<'_>) -> R,
-    ) -> Result<R, SpanError> {
-        let (src, dst) = span.ranges(self.region.pool.len())?;
-        let mut held = self.hold(src, dst)?;
-        if src == Range::NONE {
-            return Ok(work(Data::InPlace(held.writable())));
-        }
-        let (src, dst) = held.both();
-        Ok(work(Data::Apart { src, dst }))
-    }
-
-    /// Reads bytes of the pool.
-    ///
-    /// # Errors
-    /// As [`Lane::with`].
-    pub fn read<R>(
-        &mut self,
-        at: u64,
-        len: u32,
-        work: impl FnOnce(&[u8]) -> R,
-    ) -> Result<R, SpanError> {
-        let src = Range::new(at, len, self.region.pool.len())?;
-        let mut held = self.hold(src, Range::NONE)?;
-        Ok(work(held.both().0))
-    }
-
-    /// Writes bytes of the pool.
-    ///
-    /// # Errors
-    /// As [`Lane::with`].
-    pub fn write<R>(
-        &mut self,
-        at: u64,
-        len: u32,
-        work: impl FnOnce(&mut [u8]) -> R,
-    ) -> Result<R, SpanError> {
-        let dst = Range::new(at, len, self.region.pool.len())?;
-        let mut held = self.hold(Range::NONE, dst)?;
-        Ok(work(held.writable()))
-    }
-
-    /// Claims ranges, or none when another lane's claim conflicts.
-    fn hold(&mut self, src: Range, dst: Range) -> Result<Held<'_>, SpanError> {
-        let pool = &self.region.pool;
-        // PANIC: `claim` is below the number of claims since `take`.
-        let own = &pool.claims[self.claim];
-        own.reads.store(src.0, Ordering::Relaxed);
-        own.writes.store(dst.0, Ordering::Relaxed);
-        let held = Held {
-            pool,
-            own,
-            src,
-            dst,
-        };
-        // Of two lanes that claim at once, at least one sees the other's claim behind its fence.
-        fence(Ordering::SeqCst);
-        for (i, other) in pool.claims.iter().enumerate() {
-            if i == self.claim {
-                continue;
-            }
-            // Acquire: what the lane did before it gave its claim up has happened.
-            let reads = Range(other.reads.load(Ordering::Acquire));
-            let writes = Range(other.writes.load(Ordering::Acquire));
-            if dst.overlaps(reads) || dst.overlaps(writes) || src.overlaps(writes) {
-                return Err(SpanError::Taken { dst: dst.start() });
-            }
-        }
-        Ok(held)
-    }
-}
-
-/// A claim in force; given up when dropped, after a panic too.
-struct Held<'a> {
-    pool: &'a Pool,
-    own: &'a Claim,
-    src: Range,
-    dst: Range,
-}
-
-impl Held<'_> {
-    fn writable(&mut self) -> &mut [u8] {
-        self.both().1
-    }
-
-    /// Source and destination; empty where the claim has none.
-    fn both(&mut self) -> (&[u8], &mut [u8]) {
-        let base = self.pool.map.base().as_ptr();
-        // SAFETY: `Range::new` put the range inside the mapping, which lives as long as the pool
-        // that `self` borrows. No `&mut` to these bytes exists: another lane's would need a write
-        // claim, which `hold` saw none of, and whoever came later saw ours and stepped back; our
-        // own destination is disjoint (`Span::ranges`) or empty. The module leaves a request's bytes alone
-        // until its completion; it is the one party that could break this, and it is the kernel.
-        let src = unsafe {
-            std::slice::from_raw_parts(base.add(index(self.src.start())), self.src.len())
-        };
-        // SAFETY: as above, and for writing: no other lane's claim, read or write, overlaps ours,
-        // the source is disjoint or empty, and `&mut self` bars a second slice of this claim.
-        let dst = unsafe {
-            std::slice::from_raw_parts_mut(base.add(index(self.dst.start())), self.dst.len())
-        };
-        (src, dst)
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        // Release: the next lane to find the claim gone sees what was done under it.
-        self.own.reads.store(0, Ordering::Release);
-        self.own.writes.store(0, Ordering::Release);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use kgpu_core::abi::{Layout, RingSizes};
+    use kgpu_core::cpu::Data;
+
+    /// What holds for lanes with references holds for lanes with copies.
+    #[test]
+    fn copies_are_as_good() {
+        for other in [Other::Kernel, Other::Guest] {
+            let mut region = Arc::into_inner(region(2)).unwrap();
+            region.pool.other = other;
+            let region = Arc::new(region);
+            let mut one = Lane::take(&region).unwrap();
+            let mut two = Lane::take(&region).unwrap();
+            one.write(0, 8, |to| to.copy_from_slice(b"abcdefgh"))
+                .unwrap();
+            one.write(2, 2, |to| to[0] = b'X').unwrap();
+            // Nothing of the pool changes before the work is done, if it is on copies.
+            one.with(&span(0, 4096, 8, 4), |data| {
+                let Data::Apart { src, dst } = data else {
+                    unreachable!()
+                };
+                assert_eq!(src, b"abXdefgh");
+                dst.copy_from_slice(&src[4..]);
+                assert!(two.read(4096, 4, |_| ()).is_err());
+                two.read(0, 8, |bytes| assert_eq!(bytes, src)).unwrap();
+            })
+            .unwrap();
+            two.read(4096, 5, |bytes| assert_eq!(bytes, b"efgh\0"))
+                .unwrap();
+            two.with(&span(4097, 4097, 3, 3), |data| match data {
+                Data::InPlace(data) => data.reverse(),
+                Data::Apart { .. } => unreachable!(),
+            })
+            .unwrap();
+            one.read(4096, 4, |bytes| assert_eq!(bytes, b"ehgf"))
+                .unwrap();
+            // After a panic it still works on copies.
+            let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let _ = one.write(0, 8, |_| std::panic::resume_unwind(Box::new(())));
+            }));
+            assert!(panicked.is_err());
+            assert_eq!(one.copies(), other == Other::Guest);
+            assert!(!format!("{one:?}").contains("97, 98"), "{one:?}");
+            two.read(0, 8, |bytes| assert_eq!(bytes, b"abXdefgh"))
+                .unwrap();
+        }
+    }
 
     fn region(lanes: usize) -> Arc<Region> {
         let sizes = RingSizes {

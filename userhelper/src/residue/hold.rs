@@ -13,7 +13,7 @@ use super::HoldArgs;
 use super::material::{REQUEST, Secret, plaintext, secrets, shape};
 use crate::backend::choice::DeviceArgs;
 use crate::catalogue::Catalogue;
-use crate::engine::{Choice, DEVICE_TILE_BYTES, Tuning};
+use crate::engine::{Choice, DEVICE_TILE_BYTES, LOOK, Tuning};
 use crate::error::UserError;
 use crate::loopback::{Key, LoopError, Order};
 use crate::rig::Rig;
@@ -55,6 +55,7 @@ impl Holder {
         let tuning = Tuning {
             workers: 1,
             poll: POLL,
+            look: LOOK,
         };
         let layout = Layout::new(sizes)
             .map_err(|error| LoopError::Thread(std::io::Error::other(error.to_string())))?;

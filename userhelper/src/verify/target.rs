@@ -7,7 +7,7 @@ use kgpu_core::algorithm::Algorithm;
 use super::Which;
 use crate::backend::CPU_CODE;
 use crate::backend::choice::{DeviceArgs, Wanted};
-use crate::engine::{Choice, Tuning};
+use crate::engine::{Choice, LOOK, Tuning};
 use crate::error::UserError;
 
 /// How long idle threads poll: batches come one behind the other.
@@ -64,6 +64,7 @@ pub fn targets(
             tuning: Tuning {
                 workers,
                 poll: POLL,
+                look: LOOK,
             },
             choice,
         })

@@ -9,7 +9,7 @@ use kgpu_core::cpu::{Data, Work};
 use kgpu_core::request::Shape;
 use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::ending::Ended;
-use kgpu_userhelper::engine::Tuning;
+use kgpu_userhelper::engine::{LOOK, Tuning};
 use kgpu_userhelper::loopback::{Key, Loopback, Order};
 use kgpu_userhelper::rig::Rig;
 
@@ -31,6 +31,7 @@ pub fn tuning(workers: usize) -> Tuning {
     Tuning {
         workers,
         poll: Duration::from_micros(50),
+        look: LOOK,
     }
 }
 

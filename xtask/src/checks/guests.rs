@@ -24,6 +24,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "the step sanitizer: stock kernels inject no faults",
     ),
     ("fuzz-device", "the step sanitizer"),
+    (
+        "guest",
+        "the step of User-Mode Linux, whose host can run helpers",
+    ),
     ("mitigations", "the step of that name"),
     ("smoke", "the step mitigations"),
 ];

@@ -13,7 +13,7 @@ use crate::tally::Tally;
 use crate::vm::Machine;
 
 /// What runs here: the module by itself, the crypto API's side, the caller's interface, and the main job with LUKS2 and
-/// eCryptfs both ways; then helpers that take over and that misbehave.
+/// eCryptfs both ways; then helpers that take over, that misbehave, and that run on the guest's host.
 const SUITES: &[&str] = &[
     "smoke",
     "crypto",
@@ -22,6 +22,7 @@ const SUITES: &[&str] = &[
     "both-ways",
     "takeover",
     "strikes",
+    "guest",
 ];
 
 /// Of the suite that holds eCryptfs with our change against the stock one: the cipher that both have no driver of SIMD

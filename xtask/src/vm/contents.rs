@@ -64,9 +64,9 @@ pub const MODULES: &[&str] = &[
     "essiv",
 ];
 
-/// More of them, which a kernel may lack: what the stock drivers rest on where they are asynchronous, and the hash of
-/// eCryptfs's headers, which is built in elsewhere.
-pub const OPTIONAL_MODULES: &[&str] = &["cryptd", "crypto_simd", "libcrc32c", "md5"];
+/// More of them, which a kernel may lack: what the stock drivers rest on where they are asynchronous, the hash of
+/// eCryptfs's headers, which is built in elsewhere, and what guest devices rest on.
+pub const OPTIONAL_MODULES: &[&str] = &["cryptd", "crypto_simd", "libcrc32c", "md5", "virtio_pci"];
 
 /// Suites that have eCryptfs with our change to it beside the stock one.
 pub const WITH_ECRYPTFS: &[&str] = &["ecryptfs", "bench"];

@@ -4,6 +4,7 @@
 mod contents;
 mod cpio;
 mod dmesg;
+mod host;
 mod initramfs;
 mod process;
 mod qemu;
@@ -68,6 +69,9 @@ pub struct Machine {
     /// Seconds after which the run is given up
     #[arg(long, default_value_t = 900)]
     pub timeout: u64,
+    /// The program that suites with helpers on the host run there (default: this workspace's)
+    #[arg(long)]
+    pub helper: Option<PathBuf>,
     /// Show the guest's console
     #[arg(long, short)]
     pub verbose: bool,
@@ -84,6 +88,7 @@ impl Default for Machine {
             cpus: 2,
             mem: 2048,
             timeout: 900,
+            helper: None,
             verbose: false,
             instance: 0,
         }
@@ -194,6 +199,7 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
             &initrd,
         )
     })?;
+    let helpers = helpers(paths, guest, suite, machine, &work)?;
     let log = work.join("console.log");
     println!(
         "booting {} with suite {suite} (console: {})",
@@ -204,8 +210,13 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
     let report = process::run(&process::Boot {
         image: guest.image,
         initrd: &initrd,
-        append: format!("{PARAMETERS} guest_suite={suite} {}", machine.append),
+        append: format!(
+            "{PARAMETERS} guest_suite={suite} {}{}",
+            machine.append,
+            helpers.words(),
+        ),
         machine,
+        helpers: &helpers,
         log: &log,
     })?;
     println!("guest ended after {:.1} s", started.elapsed().as_secs_f64());
@@ -242,13 +253,39 @@ pub fn pack_uml(
     fs::write(words, line).with_context(|| format!("cannot write {}", words.display()))
 }
 
-/// Fails when there is no such suite; called before anything is built as well.
-pub fn check_suite(paths: &Paths, suite: &str) -> Result<()> {
-    let script = paths
+/// What the suite wants to run on the host.
+fn helpers(
+    paths: &Paths,
+    guest: &Guest<'_>,
+    suite: &str,
+    machine: &Machine,
+    work: &Path,
+) -> Result<host::Helpers> {
+    let count = host::wanted(&script(paths, suite))?;
+    if count == 0 {
+        return Ok(host::Helpers::default());
+    }
+    if !guest.image.is_uml() {
+        bail!(
+            "suite {suite} wants helpers on the host, which User-Mode Linux can reach: `cargo xtask uml --suite {suite}`"
+        );
+    }
+    let ours = guest.programs.iter().find(|path| path.ends_with("kgpu"));
+    let program = machine.helper.as_ref().or(ours);
+    let program = program.context("no helper was built: say which with --helper")?;
+    host::Helpers::start(program, count, work)
+}
+
+fn script(paths: &Paths, suite: &str) -> PathBuf {
+    paths
         .root
         .join("xtask/guest/suites")
-        .join(format!("{suite}.sh"));
-    if !script.exists() {
+        .join(format!("{suite}.sh"))
+}
+
+/// Fails when there is no such suite; called before anything is built as well.
+pub fn check_suite(paths: &Paths, suite: &str) -> Result<()> {
+    if !script(paths, suite).exists() {
         bail!(
             "no suite named {suite}: the suites are {}",
             suites(paths)?.join(", ")

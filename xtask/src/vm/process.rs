@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::Machine;
-use super::report::{Report, parse};
+use super::host::Helpers;
+use super::report::{Line, Report, parse};
 use super::{qemu, uml};
 use crate::images::Image;
 
@@ -26,6 +27,8 @@ pub struct Boot<'a> {
     pub append: String,
     /// Its size and limits.
     pub machine: &'a Machine,
+    /// What runs on its host.
+    pub helpers: &'a Helpers,
     /// Receives the guest's console; the folder it lies in is the run's own.
     pub log: &'a Path,
 }
@@ -77,7 +80,14 @@ pub fn run(boot: &Boot<'_>) -> Result<Report> {
     let console = thread::spawn(move || copy_console(console, log, verbose));
     let mut report = Report::default();
     let deadline = Instant::now() + Duration::from_secs(boot.machine.timeout);
-    let why = watch(&mut child.0, &started.results, deadline, &mut report)?;
+    let helpers = boot.helpers;
+    let why = watch(
+        &mut child.0,
+        &started.results,
+        deadline,
+        helpers,
+        &mut report,
+    )?;
     drop(child);
     drop(started.socket);
     let _ = console.join();
@@ -90,6 +100,7 @@ fn watch(
     child: &mut Child,
     results: &Receiver<String>,
     deadline: Instant,
+    helpers: &Helpers,
     report: &mut Report,
 ) -> Result<&'static str> {
     loop {
@@ -98,7 +109,13 @@ fn watch(
             .min(Duration::from_millis(500));
         match results.recv_timeout(left) {
             Ok(line) => {
-                if let Some(shown) = parse(&line).and_then(|line| report.take(line)) {
+                let Some(line) = parse(&line) else { continue };
+                if let Line::Host(order) = &line
+                    && let Err(error) = helpers.obey(order)
+                {
+                    report.failed.push(format!("{error:#}"));
+                }
+                if let Some(shown) = report.take(line) {
                     println!("{shown}");
                 }
             }

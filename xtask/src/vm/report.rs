@@ -22,6 +22,8 @@ pub enum Line {
     Allow(String),
     /// A raw line of the kernel log.
     Dmesg(String),
+    /// Something that the host is to do.
+    Host(String),
     /// The suite ended with this status.
     End(String),
 }
@@ -36,6 +38,7 @@ pub fn parse(line: &str) -> Option<Line> {
         "row" => Line::Row(text),
         "allow" => Line::Allow(text),
         "dmesg" => Line::Dmesg(text),
+        "host" => Line::Host(text),
         "end" => Line::End(text),
         _ => {
             if let Some(name) = line.strip_prefix("not ok - ") {
@@ -99,6 +102,8 @@ impl Report {
                 self.dmesg.push(text);
                 None
             }
+            // Done by whoever has the helpers; refused where there are none.
+            Line::Host(order) => Some(format!("  ..      host: {order}")),
             Line::End(status) => {
                 self.end = Some(status);
                 None

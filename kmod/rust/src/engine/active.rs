@@ -109,7 +109,7 @@ impl Active {
         self.session
             .published
             .store(self.submissions.pushed(), Ordering::Release);
-        ffi::wake_helper();
+        self.session.ring_for_submissions();
     }
 
     /// Stops routing to it; what is in flight may still be answered.
@@ -151,9 +151,7 @@ impl Active {
             Level::Info,
             format_args!(
                 "helper {} passed {} known answers: session {} is live",
-                self.session.pid.load(Ordering::Relaxed),
-                self.kat.passed,
-                self.session.generation
+                self.session.peer, self.kat.passed, self.session.generation
             ),
         );
         ffi::register_later();
@@ -213,7 +211,7 @@ impl Active {
             Level::Notice,
             format_args!(
                 "helper {} quarantined: {why}; the kernel's own ciphers take over",
-                self.session.pid.load(Ordering::Relaxed)
+                self.session.peer
             ),
         );
         GLOBAL.quarantines.add(1);

@@ -26,7 +26,7 @@ use crate::counters::{self, GLOBAL, Reason};
 use crate::errno::Errno;
 use crate::ffi::{self, Guard, Guarded, Job, lock};
 use crate::session::{SESSIONS, Session};
-use crate::{ALGORITHMS, params, power, submit};
+use crate::{ALGORITHMS, kept, params, power, submit};
 
 /// Requests taken from the queue and not yet decided on.
 const STAGE: usize = 1024;
@@ -125,6 +125,7 @@ impl Engine {
             };
             self.actives.push(new);
         }
+        kept::release(ffi::now());
         // Also while no helper is there: nobody else lets go of a pool whose last buffer is free.
         self.zombies
             .retain(|session| session.books.get(&mut lock()).buffers > 0);
@@ -149,7 +150,7 @@ impl Engine {
     /// Lets go of a closed session, but for a pool that callers still hold buffers of.
     fn bury(&mut self, session: Arc<Session>) {
         GLOBAL.closed.add(1);
-        session.gone.store(true, Ordering::Release);
+        let told = session.clone();
         let held = session.books.get(&mut lock()).buffers > 0;
         if held && self.zombies.len() < ZOMBIES {
             self.zombies.push(session);
@@ -161,7 +162,8 @@ impl Engine {
             );
             core::mem::forget(session);
         }
-        ffi::wake_helper();
+        // Last: whoever waits for it may be the one that frees what is left.
+        told.tell_gone();
     }
 
     /// Routes to a helper that has passed its known answers, and no more to the one before.
@@ -258,7 +260,7 @@ impl Engine {
         const MS: u64 = 1_000_000;
         let waiting = !self.staged.is_empty();
         let zombies = !self.zombies.is_empty();
-        let mut ns = if zombies && self.actives.is_empty() {
+        let mut ns = if kept::count() > 0 || zombies && self.actives.is_empty() {
             1000 * MS
         } else {
             u64::MAX

@@ -25,6 +25,8 @@ impl Active {
             self.freeze();
         }
         let Some(stall) = self.stall else { return };
+        // Nothing is sent to it, so no doorbell tells.
+        self.session.look_for_helper();
         let helper = self.session.helper.words();
         let moved = helper.load(word::SQ_HEAD) != stall.head;
         // A heartbeat alone may come from a thread beside the one that hangs: it earns a new try,
@@ -83,7 +85,7 @@ impl Active {
                 Level::Notice,
                 format_args!(
                     "helper {} missed the deadline of {} ms with {taken} requests; the kernel's own ciphers take over until it shows life",
-                    self.session.pid.load(Ordering::Relaxed),
+                    self.session.peer,
                     params::DEADLINE_MS.get()
                 ),
             );
@@ -116,10 +118,7 @@ impl Active {
         if self.stall.take().is_some() {
             log(
                 Level::Info,
-                format_args!(
-                    "helper {} is back",
-                    self.session.pid.load(Ordering::Relaxed)
-                ),
+                format_args!("helper {} is back", self.session.peer),
             );
             self.route();
         }

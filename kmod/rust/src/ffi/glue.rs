@@ -23,6 +23,8 @@ unsafe extern "C" {
     pub(super) fn kgpu_glue_pages_new(count: usize) -> *mut c_void;
     pub(super) fn kgpu_glue_pages_address(pages: *mut c_void) -> *mut u8;
     pub(super) fn kgpu_glue_pages_free(pages: *mut c_void);
+    /// Bytes that follow on themselves in physical memory from a page on, and their address.
+    pub(super) fn kgpu_glue_pages_run(pages: *mut c_void, first: usize, address: *mut u64) -> u64;
     pub(super) fn kgpu_glue_copy_from_user(to: *mut u8, from: usize, len: usize) -> c_int;
     pub(super) fn kgpu_glue_copy_to_user(to: usize, from: *const u8, len: usize) -> c_int;
     pub(super) fn kgpu_glue_report(seq: *mut c_void, text: *const u8, len: usize);
@@ -30,6 +32,19 @@ unsafe extern "C" {
     // The engine's thread and the helper's wait queue: glue/main.c, glue/device.c
     pub(super) fn kgpu_glue_wake_engine();
     pub(super) fn kgpu_glue_wake_helper();
+
+    // Guest devices: glue/virtio.c
+    pub(super) fn kgpu_glue_guest_get(guest: *mut c_void);
+    pub(super) fn kgpu_glue_guest_put(guest: *mut c_void);
+    pub(super) fn kgpu_glue_guest_notify(guest: *mut c_void) -> c_int;
+    pub(super) fn kgpu_glue_guest_is_broken(guest: *mut c_void) -> c_int;
+    pub(super) fn kgpu_glue_guest_wake(guest: *mut c_void);
+    pub(super) fn kgpu_glue_guest_read(guest: *mut c_void, to: *mut u8, len: usize);
+    pub(super) fn kgpu_glue_guest_set_up(
+        guest: *mut c_void,
+        pages: *mut c_void,
+        bytes: u64,
+    ) -> c_int;
 
     // Jobs: glue/job.c
     pub(super) fn kgpu_glue_enqueue(job: *mut c_void) -> c_int;

@@ -7,6 +7,7 @@ mod alloc;
 mod exports;
 mod files;
 mod glue;
+mod guest;
 #[cfg(any(test, feature = "mock"))]
 pub(crate) mod mock;
 mod pages;
@@ -18,6 +19,7 @@ use core::ptr::NonNull;
 
 use crate::errno::Errno;
 use crate::job::JobCore;
+pub use guest::GuestDevice;
 pub use pages::Pages;
 pub use sync::{Guard, Guarded, lock};
 pub use text::{Level, Line, Seq, log};

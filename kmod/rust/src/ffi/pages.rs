@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 
 use kgpu_core::abi::PAGE;
+use kgpu_core::abi::guest::PageRun;
 use kgpu_core::cell::Words;
 use kgpu_core::num::index;
 
@@ -54,6 +55,20 @@ impl Pages {
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The pages in physical memory, in their order: what follows on itself is one run.
+    pub fn runs(&self, mut each: impl FnMut(PageRun)) {
+        let mut at = 0;
+        while at < self.bytes {
+            let mut address = 0;
+            let first = index(at / PAGE);
+            // SAFETY: the pages are ours, `first` is one of them, `address` is a place for the result.
+            let bytes =
+                unsafe { glue::kgpu_glue_pages_run(self.handle.as_ptr(), first, &raw mut address) };
+            each(PageRun { address, bytes });
+            at += bytes.max(PAGE);
+        }
     }
 
     /// The pages as shared words.

@@ -9,7 +9,7 @@ use kgpu_core::request::Shape;
 
 use super::super::args::RingArgs;
 use super::super::subject::{self, Subject, wrong};
-use crate::engine::Tuning;
+use crate::engine::{LOOK, Tuning};
 use crate::error::UserError;
 
 /// What is measured.
@@ -72,6 +72,7 @@ impl Case {
         Tuning {
             workers: self.workers,
             poll: self.poll,
+            look: LOOK,
         }
     }
 }

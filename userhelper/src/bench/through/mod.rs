@@ -25,7 +25,7 @@ use super::subject::{SECTOR, Subject};
 use crate::backend::CPU_NAME;
 use crate::catalogue::Catalogue;
 use crate::cli::all_processors;
-use crate::engine::{Choice, Tuning};
+use crate::engine::{Choice, LOOK, Tuning};
 use crate::error::UserError;
 use crate::rig::Rig;
 use cases::{Plan, cases};
@@ -53,6 +53,7 @@ impl Served {
         let tuning = Tuning {
             workers: args.workers.unwrap_or_else(all_processors),
             poll: Duration::from_micros(args.poll_us),
+            look: LOOK,
         };
         let rig = Rig::start_on(
             choice.clone(),

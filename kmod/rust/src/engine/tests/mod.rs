@@ -8,6 +8,10 @@
 mod buffers;
 #[cfg(test)]
 mod device;
+#[cfg(test)]
+mod guest;
+#[cfg(test)]
+mod guest_faults;
 mod helper;
 #[cfg(test)]
 mod lies;

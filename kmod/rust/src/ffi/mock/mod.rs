@@ -8,6 +8,7 @@
 
 mod buffers;
 mod compute;
+mod guest;
 mod jobs;
 mod keys;
 mod pages;
@@ -17,12 +18,13 @@ mod services;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use buffers::PoolBuffer;
+pub(crate) use guest::MockGuest;
 pub(crate) use jobs::{forget_jobs, run_fallbacks, set_queue_limit};
 pub(crate) use keys::expand;
-pub(crate) use pages::live_pages;
+pub(crate) use pages::{live_pages, scatter};
 pub(crate) use requests::{Request, Transform};
 pub(crate) use services::{
-    PRIORITIES, USER, advance, clock, on_log, set_capable, set_owner, set_user, user,
+    PRIORITIES, USER, advance, clock, on_log, set_capable, set_owner, set_user, take_woken, user,
 };
 
 /// Held by tests that touch the module's statics (routing, who is attached, parameters).

@@ -13,6 +13,27 @@ struct MockPages {
 
 thread_local! {
     static LIVE: Cell<usize> = const { Cell::new(0) };
+    static RUN: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Pages lie in physical memory in runs of at most so many.
+pub(crate) fn scatter(run: usize) {
+    RUN.set(run);
+}
+
+/// An address is the one in this process, spread so that each run lies apart.
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_pages_run(pages: *mut c_void, first: usize, address: *mut u64) -> u64 {
+    // SAFETY: the caller's pages came from `kgpu_glue_pages_new` and were not freed.
+    let pages = unsafe { &*pages.cast::<MockPages>() };
+    let count = pages.layout.size() / PAGE;
+    assert!(first < count);
+    let run = RUN.get();
+    let (nth, left) = (first / run, run - first % run);
+    let physical = pages.address as usize + (first + nth) * PAGE;
+    // SAFETY: the caller's place.
+    unsafe { address.write(physical as u64) };
+    (left.min(count - first) * PAGE) as u64
 }
 
 /// Pages that this thread allocated and did not let go.

@@ -29,6 +29,7 @@ thread_local! {
     /// Priorities that were passed on to the crypto API, in this thread.
     pub(crate) static PRIORITIES: Cell<u32> = const { Cell::new(0) };
     static CLOCK: Cell<u64> = const { Cell::new(1_000_000_000) };
+    static WOKEN: Cell<bool> = const { Cell::new(false) };
     static RANDOM: Cell<u32> = const { Cell::new(0) };
     static OWNER: Cell<u64> = const { Cell::new(1000) };
     static CAPABLE: Cell<bool> = const { Cell::new(true) };
@@ -44,6 +45,11 @@ pub(crate) fn advance(ns: u64) {
 /// What the clock says.
 pub(crate) fn clock() -> u64 {
     CLOCK.get()
+}
+
+/// Whether the engine was woken since the last look.
+pub(crate) fn take_woken() -> bool {
+    WOKEN.replace(false)
 }
 
 /// Who runs from now on.
@@ -188,7 +194,9 @@ extern "C" fn kgpu_glue_report(seq: *mut c_void, text: *const u8, len: usize) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn kgpu_glue_wake_engine() {}
+extern "C" fn kgpu_glue_wake_engine() {
+    WOKEN.set(true);
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn kgpu_glue_wake_helper() {}

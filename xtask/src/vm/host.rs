@@ -1,0 +1,146 @@
+//! Helpers on the host of a guest: as many as its suite says, each behind a virtio device of the guest's machine, and sent
+//! the signals that the suite asks for.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// Starts the line of a suite that says how many.
+const WANTED: &str = "# host-helpers: ";
+/// The devices' virtio id: `kgpu_core::abi::guest::VIRTIO_ID`.
+const VIRTIO_ID: u32 = 22;
+/// How long a helper may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A helper's process and where the guest's machine finds it.
+#[derive(Debug)]
+struct Helper {
+    child: Child,
+    socket: PathBuf,
+}
+
+/// Helpers, ended however we leave.
+#[derive(Debug, Default)]
+pub struct Helpers(Vec<Helper>);
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        for helper in &mut self.0 {
+            // Gone already is what some suites want.
+            let _ = helper.child.kill();
+            let _ = helper.child.wait();
+            let _ = fs::remove_file(&helper.socket);
+        }
+    }
+}
+
+/// How many helpers a suite wants.
+pub fn wanted(suite: &Path) -> Result<usize> {
+    let text =
+        fs::read_to_string(suite).with_context(|| format!("cannot read {}", suite.display()))?;
+    match text.lines().find_map(|line| line.strip_prefix(WANTED)) {
+        None => Ok(0),
+        Some(count) => count.parse().with_context(|| {
+            format!(
+                "{}: `{WANTED}{count}` is no number of helpers",
+                suite.display()
+            )
+        }),
+    }
+}
+
+impl Helpers {
+    /// Starts `count` of `program`, with sockets and logs in `work`, and waits until they listen.
+    pub fn start(program: &Path, count: usize, work: &Path) -> Result<Self> {
+        let mut helpers = Self::default();
+        for number in 0..count {
+            let socket = work.join(format!("helper-{number}.sock"));
+            let log = work.join(format!("helper-{number}.log"));
+            let file =
+                File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+            if socket.exists() {
+                fs::remove_file(&socket)?;
+            }
+            let child = Command::new(program)
+                .args(["serve", "--backend", "cpu", "--vhost-user"])
+                .arg(&socket)
+                .stdin(Stdio::null())
+                .stdout(file.try_clone()?)
+                .stderr(file)
+                .spawn()
+                .with_context(|| format!("cannot start {}", program.display()))?;
+            helpers.0.push(Helper { child, socket });
+            let helper = helpers.0.last_mut().context("it was just pushed")?;
+            let deadline = Instant::now() + PATIENCE;
+            while !helper.socket.exists() {
+                if helper.child.try_wait()?.is_some() || Instant::now() >= deadline {
+                    bail!(
+                        "helper {number} does not listen: {}",
+                        fs::read_to_string(&log)?.trim_end()
+                    );
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(helpers)
+    }
+
+    /// Words of User-Mode Linux's command line that give it their devices, `virtio0` and on.
+    pub fn words(&self) -> String {
+        let devices = self.0.iter().enumerate().map(|(number, helper)| {
+            let socket = helper.socket.display();
+            format!(" virtio_uml.device={socket}:{VIRTIO_ID}:{}", number + 1)
+        });
+        devices.collect()
+    }
+
+    /// Does what a suite asks for: `KILL 0` sends the first one SIGKILL, `STOP 1` the second SIGSTOP.
+    pub fn obey(&self, order: &str) -> Result<()> {
+        let asked = order.split_once(' ').and_then(|(signal, number)| {
+            let number: usize = number.parse().ok()?;
+            let signal = ["KILL", "TERM", "STOP", "CONT"]
+                .into_iter()
+                .find(|known| *known == signal)?;
+            Some((signal, self.0.get(number)?))
+        });
+        let Some((signal, helper)) = asked else {
+            bail!(
+                "the suite asks the host for `{order}`: want KILL, TERM, STOP or CONT and a helper's number"
+            );
+        };
+        let done = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(helper.child.id().to_string())
+            .status()
+            .context("cannot start `kill`")?;
+        if !done.success() {
+            bail!("no helper is there to be sent {signal}");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suite_says_how_many_it_wants() {
+        let suites = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/guest/suites"));
+        assert_eq!(wanted(&suites.join("guest.sh")).unwrap(), 2);
+        assert_eq!(wanted(&suites.join("smoke.sh")).unwrap(), 0);
+    }
+
+    #[test]
+    fn orders_that_make_no_sense_are_refused() {
+        let nobody = Helpers::default();
+        for order in ["", "KILL", "KILL x", "HUP 0", "KILL 0"] {
+            assert!(nobody.obey(order).is_err(), "{order}");
+        }
+        assert_eq!(nobody.words(), "");
+    }
+}
