@@ -11,6 +11,7 @@ mod chaos;
 mod checks;
 mod debian13;
 mod demo;
+mod ecryptfs;
 mod fuzz;
 mod images;
 mod kani;
@@ -51,6 +52,12 @@ enum Task {
     /// Build the kernel modules and check the Rust object's symbols and relocations
     Kmod {
         /// Which kernel to build for
+        #[arg(long, value_enum, default_value_t = KernelChoice::All)]
+        kernel: KernelChoice,
+    },
+    /// Build eCryptfs with our change to it, which submits the extents of many pages together
+    Ecryptfs {
+        /// Which kernel to build for; `all` are the stock ones and User-Mode Linux
         #[arg(long, value_enum, default_value_t = KernelChoice::All)]
         kernel: KernelChoice,
     },
@@ -98,6 +105,17 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
                 let image = setup::for_kernels(&paths, &[series])?.remove(0);
                 let built = kmod::build(&paths, &image)?;
                 println!("modules for {}: {}", image.version, built.dir.display());
+            }
+        }
+        Task::Ecryptfs { kernel } => {
+            let mut all = kernel.series();
+            if kernel == KernelChoice::All {
+                all.push(Series::Uml);
+            }
+            for series in all {
+                let image = setup::for_kernels(&paths, &[series])?.remove(0);
+                let module = ecryptfs::build(&paths, &image)?;
+                println!("eCryptfs for {}: {}", image.version, module.display());
             }
         }
         Task::Ptx => {

@@ -28,6 +28,7 @@ const PACKAGES: &[(&str, &str)] = &[
         "what is downloaded for that folder is signed with it",
     ),
     ("kmod", "depmod and modprobe for the guest's module tree"),
+    ("patch", "our changes to the kernel's source"),
     ("xz-utils", "the newer kernels' modules are compressed"),
     (
         "rustc-web",
@@ -60,7 +61,6 @@ const FOR_KERNEL: &[(&str, &str)] = &[
     ("bison", "kernel build: configuration"),
     ("flex", "kernel build: configuration"),
     ("libelf-dev", "kernel build: objtool"),
-    ("patch", "kernel build: our changes to its source"),
 ];
 
 /// Names of `packages` that are not installed.

@@ -16,6 +16,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("chaos", "the step of that name, and `cargo xtask chaos`"),
     ("demo", "`cargo xtask demo`"),
     (
+        "ecryptfs",
+        "the step uml, and `cargo xtask vm --suite ecryptfs`",
+    ),
+    (
         "faultinject",
         "the step sanitizer: stock kernels inject no faults",
     ),

@@ -22,10 +22,7 @@ pub fn allows(paths: &Paths, recipe: &Recipe, needed: u64, tally: &mut Tally) ->
     if kernel::cached(paths, recipe)?.is_some() {
         return Ok(true);
     }
-    let left = limit(env::var("KGPU_CI_MINUTES").ok().as_deref())?
-        .saturating_sub(STARTED.elapsed())
-        .as_secs()
-        / 60;
+    let left = left()?;
     if left >= needed {
         return Ok(true);
     }
@@ -35,6 +32,12 @@ pub fn allows(paths: &Paths, recipe: &Recipe, needed: u64, tally: &mut Tally) ->
          build and use it: `cargo xtask kernel {name}`"
     ));
     Ok(false)
+}
+
+/// Minutes that are left.
+pub fn left() -> Result<u64> {
+    let limit = limit(env::var("KGPU_CI_MINUTES").ok().as_deref())?;
+    Ok(limit.saturating_sub(STARTED.elapsed()).as_secs() / 60)
 }
 
 /// The time that CI has in all.

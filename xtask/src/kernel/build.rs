@@ -1,14 +1,14 @@
-//! Fetching the source package and compiling a kernel from it, in a folder that goes afterwards.
+//! Compiling a kernel from its source package, in a folder that goes afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::progress;
-use super::recipe::{Recipe, Source};
-use crate::apt::View;
+use super::recipe::Recipe;
+use super::source;
 use crate::paths::Paths;
 use crate::shell;
 
@@ -31,10 +31,10 @@ pub fn build(paths: &Paths, recipe: &Recipe, part: &Path) -> Result<Built> {
     let name = format!("{} kernel", recipe.name);
     let config = recipe.config(paths);
     let tree = shell::timed(&format!("{name}: download and unpack the source"), || {
-        fetch(paths, recipe, part)
+        source::tree(paths, recipe.source, part)
     })?;
     for file in recipe.patches(paths)? {
-        patch(&tree, &file)?;
+        source::patch(&tree, &file)?;
     }
     let all = format!("KCONFIG_ALLCONFIG={}", config.display());
     shell::quiet(make(recipe, &tree).args([&all, "allnoconfig"]))?;
@@ -75,90 +75,6 @@ pub fn make(recipe: &Recipe, tree: &Path) -> Command {
     command
 }
 
-/// Downloads and unpacks the source; returns its tree.
-fn fetch(paths: &Paths, recipe: &Recipe, part: &Path) -> Result<PathBuf> {
-    let debs = part.join("debs");
-    fs::create_dir_all(&debs)?;
-    let (view, package) = source(paths, recipe.source)?;
-    view.download(&debs, std::slice::from_ref(&package))?;
-    for deb in fs::read_dir(&debs)? {
-        shell::quiet(Command::new("dpkg").arg("-x").arg(deb?.path()).arg(part))?;
-    }
-    fs::remove_dir_all(&debs)?;
-    let archive = part.join(format!("usr/src/{package}.tar.xz"));
-    shell::quiet(
-        Command::new("tar")
-            .arg("-xf")
-            .arg(&archive)
-            .arg("-C")
-            .arg(part),
-    )
-    .with_context(|| {
-        format!(
-            "package {package} holds no such archive: teach xtask/src/kernel/build.rs its new form"
-        )
-    })?;
-    fs::remove_file(&archive)?;
-    let tree = part.join(package);
-    if !tree.join("Kconfig").exists() {
-        bail!(
-            "{} is no kernel tree: teach xtask/src/kernel/build.rs the package's new form",
-            tree.display()
-        );
-    }
-    Ok(tree)
-}
-
-/// The package of a source, and the lists that have it.
-fn source(paths: &Paths, source: Source) -> Result<(View, String)> {
-    match source {
-        Source::Package(name) => {
-            let machine = View::machine();
-            let view = if machine.has(name)? {
-                machine
-            } else {
-                View::own(paths)?
-            };
-            Ok((view, name.to_owned()))
-        }
-        Source::Newest(prefix) => {
-            let view = View::newest(paths)?;
-            let names = view.names(prefix)?;
-            let name = newest(&names, prefix).with_context(|| {
-                format!("Debian 13's backports on this machine's mirror have no {prefix}*")
-            })?;
-            Ok((view, name))
-        }
-    }
-}
-
-/// Of `names`, the one with the highest number after `prefix`.
-fn newest(names: &[String], prefix: &str) -> Option<String> {
-    let number = |name: &String| name.strip_prefix(prefix)?.parse::<u64>().ok();
-    names
-        .iter()
-        .filter(|name| number(name).is_some())
-        .max_by_key(|name| number(name))
-        .cloned()
-}
-
-/// Changes the source by `file`, which must fit it.
-fn patch(tree: &Path, file: &Path) -> Result<()> {
-    shell::quiet(
-        Command::new("patch")
-            .arg("-d")
-            .arg(tree)
-            .args(["-p1", "--forward", "--fuzz=0", "-i"])
-            .arg(file),
-    )
-    .with_context(|| {
-        format!(
-            "{} does not fit the source: write it anew for this version",
-            file.display()
-        )
-    })
-}
-
 /// Fails when the kernel's own rules turned off what the configuration asks for.
 fn check_config(asked: &Path, got: &Path) -> Result<()> {
     let wanted = fs::read_to_string(asked)?;
@@ -188,14 +104,6 @@ fn refused<'a>(asked: &'a str, got: &str) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_newest_source_is_the_highest_number() {
-        let names = ["7.3", "7.10", "7.9-doc", "7.2"].map(|n| format!("linux-source-{n}"));
-        let found = newest(&names, "linux-source-7.");
-        assert_eq!(found.as_deref(), Some("linux-source-7.10"));
-        assert_eq!(newest(&names, "linux-source-8."), None);
-    }
 
     #[test]
     fn what_the_kernel_refuses_is_named() {

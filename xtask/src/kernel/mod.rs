@@ -7,6 +7,7 @@ mod build;
 mod place;
 mod progress;
 mod recipe;
+pub mod source;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::packages;
 use crate::paths::Paths;
 use crate::shell;
 
-pub use recipe::{Recipe, SANITIZER, UML};
+pub use recipe::{Recipe, SANITIZER, Source, UML};
 
 /// Options of `kernel`.
 #[derive(Debug, Args)]

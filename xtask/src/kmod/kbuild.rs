@@ -47,6 +47,22 @@ pub fn run(
     Ok(Modules { dir })
 }
 
+/// Makes `dir` hold what lies in `from`, and builds the module there.
+pub fn module(
+    from: &Path,
+    dir: &Path,
+    image: &Image,
+    target: &Target,
+    place: &Place,
+) -> Result<()> {
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        sources.push(PathBuf::from(entry?.file_name()));
+    }
+    copy_all(from, dir, &sources)?;
+    make(place, target, image, dir, None)
+}
+
 /// Builds what lies in `dir`, or in a part of it against the former's symbols.
 fn make(
     place: &Place,

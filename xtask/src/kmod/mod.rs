@@ -70,6 +70,12 @@ pub fn build(paths: &Paths, image: &Image) -> Result<Modules> {
     )
 }
 
+/// Builds a module of the kernel's own for `image`, from the files in `from`, in `dir`.
+pub fn build_other(paths: &Paths, image: &Image, from: &Path, dir: &Path) -> Result<()> {
+    let place = kbuild::Place::of(paths, image)?;
+    kbuild::module(from, dir, image, Target::of(image)?, &place)
+}
+
 /// Compiles `kgpu-kmod` for `target` in `work` and returns its one object, checked.
 fn rust_object(paths: &Paths, work: &Path, target: &Target) -> Result<PathBuf> {
     fs::create_dir_all(work)?;

@@ -68,6 +68,12 @@ pub const MODULES: &[&str] = &[
 /// eCryptfs's headers, which is built in elsewhere, and what guest devices rest on.
 pub const OPTIONAL_MODULES: &[&str] = &["cryptd", "crypto_simd", "libcrc32c", "md5", "virtio_pci"];
 
+/// Suites that have eCryptfs with our change to it beside the stock one.
+pub const WITH_ECRYPTFS: &[&str] = &["ecryptfs", "bench"];
+
+/// Where they find it: not where modprobe does, which loads the stock one.
+pub const CHANGED_ECRYPTFS: &str = "/usr/lib/kgpu/ecryptfs.ko";
+
 /// The names under which the kernel loads the stock drivers of every algorithm, `crypto-xts` and
 /// `crypto-NAME` for `xts(NAME)`: from the lists of ids in the algorithms' folders.
 pub fn stock_drivers(algos: &Path) -> Result<BTreeSet<String>> {

@@ -16,12 +16,14 @@ use crate::kmod::Modules;
 use crate::paths::Paths;
 use crate::shell;
 
-/// Builds the initramfs for `image` with `modules` and writes it to `out`; `work` is scratch space.
+/// Builds the initramfs for `image` with `modules`, and `files` at their places, and writes it to `out`; `work` is
+/// scratch space.
 pub fn build(
     paths: &Paths,
     image: &Image,
     modules: &Modules,
     programs: &[PathBuf],
+    files: &[(PathBuf, &str)],
     work: &Path,
     out: &Path,
 ) -> Result<()> {
@@ -57,6 +59,9 @@ pub fn build(
     let module_root = module_tree(image, modules, &stock, &work.join("modules"))?;
     let place = format!("/usr/lib/modules/{}", image.version);
     tree.copy_all(&module_root, &place)?;
+    for (file, place) in files {
+        tree.copy(file, place)?;
+    }
     scripts(&mut tree, &paths.root.join("xtask/guest"))?;
     fs::write(out, tree.archive()?).with_context(|| format!("cannot write {}", out.display()))
 }

@@ -19,6 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::ecryptfs;
 use crate::images::{Image, Series};
 use crate::kmod::{self, Modules};
 use crate::paths::Paths;
@@ -180,12 +181,20 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
         .join(format!("{}-{suite}{apart}", guest.image.version));
     let _lock = Paths::lock(&work)?;
     let initrd = work.join("initramfs.cpio");
+    let mut files = Vec::new();
+    if contents::WITH_ECRYPTFS.contains(&suite) {
+        files.push((
+            ecryptfs::build(paths, guest.image)?,
+            contents::CHANGED_ECRYPTFS,
+        ));
+    }
     shell::timed("initramfs", || {
         initramfs::build(
             paths,
             guest.image,
             guest.modules,
             guest.programs,
+            &files,
             &work,
             &initrd,
         )
@@ -234,10 +243,11 @@ pub fn pack_uml(
     words: &Path,
 ) -> Result<()> {
     let modules = kmod::build(paths, image)?;
+    let files = [(ecryptfs::build(paths, image)?, contents::CHANGED_ECRYPTFS)];
     let work = paths.target.join("vm").join("packed");
     let _lock = Paths::lock(&work)?;
     shell::timed("initramfs", || {
-        initramfs::build(paths, image, &modules, programs, &work, initrd)
+        initramfs::build(paths, image, &modules, programs, &files, &work, initrd)
     })?;
     let line = format!("{} {PARAMETERS}\n", uml::WORDS.join(" "));
     fs::write(words, line).with_context(|| format!("cannot write {}", words.display()))
