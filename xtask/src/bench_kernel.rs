@@ -9,9 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::images::Series;
-use crate::kmod;
 use crate::paths::Paths;
-use crate::setup;
 use crate::shell;
 use crate::tally::Tally;
 use crate::vm::{self, Guest, Machine};
@@ -127,14 +125,7 @@ fn guest(
     tally: &mut Tally,
 ) -> Result<()> {
     vm::check_suite(paths, SUITE)?;
-    let image = setup::for_kernels(paths, &[series])?.remove(0);
-    let modules = kmod::build(paths, &image)?;
-    let programs = vm::programs(paths)?;
-    let guest = Guest {
-        image: &image,
-        modules: &modules,
-        programs: &programs,
-    };
+    let guest = Guest::build(paths, series)?;
     let mut report = vm::run(paths, &guest, SUITE, machine)?;
     report.prefix(&format!("{} {SUITE}: ", series.name()));
     tally.add_guest(&report);

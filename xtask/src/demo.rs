@@ -7,9 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::images::Series;
-use crate::kmod;
 use crate::paths::Paths;
-use crate::setup;
 use crate::tally::Tally;
 use crate::vm::{self, Guest, Machine};
 
@@ -25,14 +23,7 @@ pub struct Options {
 pub fn run(paths: &Paths, options: &Options) -> Result<ExitCode> {
     let started = Instant::now();
     vm::check_suite(paths, "demo")?;
-    let image = setup::for_kernels(paths, &[Series::V6_12])?.remove(0);
-    let modules = kmod::build(paths, &image)?;
-    let programs = vm::programs(paths)?;
-    let guest = Guest {
-        image: &image,
-        modules: &modules,
-        programs: &programs,
-    };
+    let guest = Guest::build(paths, Series::V6_12)?;
     let machine = Machine {
         verbose: options.verbose,
         ..Machine::default()

@@ -15,9 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::images::Series;
-use crate::kmod;
 use crate::paths::Paths;
-use crate::setup;
 use crate::tally::Tally;
 use crate::vm::{self, Guest, Machine};
 
@@ -111,14 +109,7 @@ fn run(paths: &Paths, options: &Options, tally: &mut Tally) -> Result<()> {
             options.jobs
         );
     }
-    let image = setup::for_kernels(paths, &[options.kernel])?.remove(0);
-    let modules = kmod::build(paths, &image)?;
-    let programs = vm::programs(paths)?;
-    let guest = Guest {
-        image: &image,
-        modules: &modules,
-        programs: &programs,
-    };
+    let guest = Guest::build(paths, options.kernel)?;
     if !options.detection.is_empty() {
         return detect(paths, &guest, options, tally);
     }
@@ -179,7 +170,7 @@ fn run(paths: &Paths, options: &Options, tally: &mut Tally) -> Result<()> {
 }
 
 /// One guest that is lied to until the lies are found out.
-fn detect(paths: &Paths, guest: &Guest<'_>, options: &Options, tally: &mut Tally) -> Result<()> {
+fn detect(paths: &Paths, guest: &Guest, options: &Options, tally: &mut Tally) -> Result<()> {
     let numbers: Vec<String> = options.detection.iter().map(u64::to_string).collect();
     let mut machine = machine(options, options.seed, 0, 0);
     machine.append.push_str(&format!(

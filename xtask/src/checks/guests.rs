@@ -120,14 +120,7 @@ pub fn boots(
     machine: &Machine,
     tally: &mut Tally,
 ) -> Result<()> {
-    let image = setup::for_kernels(paths, &[series])?.remove(0);
-    let modules = kmod::build(paths, &image)?;
-    let programs = vm::programs(paths)?;
-    let guest = Guest {
-        image: &image,
-        modules: &modules,
-        programs: &programs,
-    };
+    let guest = Guest::build(paths, series)?;
     for suite in suites {
         let run = format!("{} {suite}", series.name());
         match vm::run(paths, &guest, suite, machine) {

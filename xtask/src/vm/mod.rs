@@ -131,17 +131,10 @@ fn one(
     with_programs: bool,
 ) -> Result<ExitCode> {
     check_suite(paths, suite)?;
-    let image = setup::for_kernels(paths, &[series])?.remove(0);
-    let modules = kmod::build(paths, &image)?;
-    let programs = if with_programs {
-        programs(paths)?
+    let guest = if with_programs {
+        Guest::build(paths, series)?
     } else {
-        Vec::new()
-    };
-    let guest = Guest {
-        image: &image,
-        modules: &modules,
-        programs: &programs,
+        Guest::without_programs(paths, series)?
     };
     let report = run(paths, &guest, suite, machine)?;
     for row in &report.rows {
@@ -154,13 +147,33 @@ fn one(
 
 /// What a guest is made of.
 #[derive(Debug)]
-pub struct Guest<'a> {
+pub struct Guest {
     /// The kernel.
-    pub image: &'a Image,
+    image: Image,
     /// Our modules built for it.
-    pub modules: &'a Modules,
+    modules: Modules,
     /// Paths of this workspace's guest programs.
-    pub programs: &'a [PathBuf],
+    programs: Vec<PathBuf>,
+}
+
+impl Guest {
+    /// Builds all of it for the newest kernel of `series`.
+    pub fn build(paths: &Paths, series: Series) -> Result<Self> {
+        let mut guest = Self::without_programs(paths, series)?;
+        guest.programs = programs(paths)?;
+        Ok(guest)
+    }
+
+    /// The same, for suites that need none of the workspace's programs.
+    fn without_programs(paths: &Paths, series: Series) -> Result<Self> {
+        let image = setup::for_kernels(paths, &[series])?.remove(0);
+        let modules = kmod::build(paths, &image)?;
+        Ok(Self {
+            image,
+            modules,
+            programs: Vec::new(),
+        })
+    }
 }
 
 /// The guest programs of this workspace, built.
@@ -169,7 +182,7 @@ pub fn programs(paths: &Paths) -> Result<Vec<PathBuf>> {
 }
 
 /// Boots `guest` with `suite` and returns the judged report; a failed check is no error here.
-pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> Result<Report> {
+pub fn run(paths: &Paths, guest: &Guest, suite: &str, machine: &Machine) -> Result<Report> {
     check_suite(paths, suite)?;
     let apart = match machine.instance {
         0 => String::new(),
@@ -184,16 +197,16 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
     let mut files = Vec::new();
     if contents::WITH_ECRYPTFS.contains(&suite) {
         files.push((
-            ecryptfs::build(paths, guest.image)?,
+            ecryptfs::build(paths, &guest.image)?,
             contents::CHANGED_ECRYPTFS,
         ));
     }
     shell::timed("initramfs", || {
         initramfs::build(
             paths,
-            guest.image,
-            guest.modules,
-            guest.programs,
+            &guest.image,
+            &guest.modules,
+            &guest.programs,
             &files,
             &work,
             &initrd,
@@ -208,7 +221,7 @@ pub fn run(paths: &Paths, guest: &Guest<'_>, suite: &str, machine: &Machine) -> 
     );
     let started = Instant::now();
     let report = process::run(&process::Boot {
-        image: guest.image,
+        image: &guest.image,
         initrd: &initrd,
         append: format!(
             "{PARAMETERS} guest_suite={suite} {}{}",
@@ -256,7 +269,7 @@ pub fn pack_uml(
 /// What the suite wants to run on the host.
 fn helpers(
     paths: &Paths,
-    guest: &Guest<'_>,
+    guest: &Guest,
     suite: &str,
     machine: &Machine,
     work: &Path,
