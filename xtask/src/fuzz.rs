@@ -66,7 +66,8 @@ struct Bed {
 pub fn command(paths: &Paths, options: &Options) -> Result<ExitCode> {
     packages::ensure()?;
     let targets = chosen(paths, options.target.as_deref())?;
-    let bed = build(paths, &targets)?;
+    let each: Vec<_> = targets.iter().map(|target| Some(target.as_str())).collect();
+    let bed = build(paths, &each)?;
     let mut failed = false;
     for target in &targets {
         if options.merge {
@@ -92,7 +93,8 @@ pub fn command(paths: &Paths, options: &Options) -> Result<ExitCode> {
 /// The step of `cargo xtask test`.
 pub fn step(paths: &Paths, tally: &mut Tally) -> Result<()> {
     let targets = chosen(paths, None)?;
-    let bed = build(paths, &targets)?;
+    // In one go: another kind of build is of all that they depend on, too.
+    let bed = build(paths, &[None])?;
     for target in &targets {
         let started = Instant::now();
         match run(&bed, target, STEP_RUNS, Some(STEP_SECONDS)) {
@@ -140,11 +142,12 @@ fn chosen(paths: &Paths, only: Option<&str>) -> Result<Vec<String>> {
     }
 }
 
-/// Builds the targets, with the address sanitizer where this toolchain links it.
-fn build(paths: &Paths, targets: &[String]) -> Result<Bed> {
+/// Builds targets, each as suits it, or all alike where none is named; with the address sanitizer where this toolchain
+/// links it.
+fn build(paths: &Paths, targets: &[Option<&str>]) -> Result<Bed> {
     let tool = cargo_tools::ensure(paths, "cargo-fuzz", VERSION)?;
     let target = paths.target.join("fuzz");
-    let cargo = |sanitizer: &str, name: &str| {
+    let cargo = |sanitizer: &str, name: Option<&str>| {
         let mut command = Command::new(&tool);
         command
             .current_dir(paths.root.join("fuzz"))
@@ -153,14 +156,14 @@ fn build(paths: &Paths, targets: &[String]) -> Result<Bed> {
             .env_remove("RUSTFLAGS")
             .args(["fuzz", "build", "--sanitizer", sanitizer, "--target-dir"])
             .arg(&target);
-        if ROLLS.contains(&name) {
+        if name.is_some_and(|name| ROLLS.contains(&name)) {
             command.arg("--no-trace-compares");
         }
-        command.arg(name);
+        command.args(name);
         command
     };
     let mut sanitizer = "address";
-    for name in targets {
+    for &name in targets {
         if let Err(error) = shell::quiet(&mut cargo(sanitizer, name)) {
             if sanitizer == "none" {
                 return Err(error);
