@@ -16,6 +16,9 @@ pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Debian 13.
 pub const CODENAME: &str = "trixie";
 
+/// Where dpkg notes what is installed on this machine.
+const INSTALLED: &str = "/var/lib/dpkg/status";
+
 const NO_SOURCE: &str =
     "this machine has no Debian 12 package source to take a kernel from: add one to /etc/apt";
 
@@ -39,17 +42,26 @@ impl View {
         if sources.is_empty() {
             bail!("{NO_SOURCE}");
         }
-        Self::private(&paths.cache.join("apt"), &sources)
+        Self::private(&paths.cache.join("apt"), &sources, INSTALLED)
     }
 
     /// Lists in the cache folder of Debian 13's newer kernels, from the mirror that the machine uses.
     pub fn newest(paths: &Paths) -> Result<Self> {
         let source = format!("deb {}{} {CODENAME}-backports main\n", signed(), mirror()?);
-        Self::private(&paths.cache.join("apt-13"), &source)
+        Self::private(&paths.cache.join("apt-13"), &source, INSTALLED)
     }
 
-    /// Lists of `sources` with a state of their own in `dir`.
-    fn private(dir: &Path, sources: &str) -> Result<Self> {
+    /// Lists in the cache folder of all of Debian 13 with its newer packages, as a machine sees it that has nothing.
+    pub fn complete(paths: &Paths) -> Result<Self> {
+        let (signed, mirror) = (signed(), mirror()?);
+        let source = format!(
+            "deb {signed}{mirror} {CODENAME} main\ndeb {signed}{mirror} {CODENAME}-backports main\n"
+        );
+        Self::private(&paths.cache.join("apt-13-complete"), &source, "/dev/null")
+    }
+
+    /// Lists of `sources` with a state of their own in `dir`, and with what the file `installed` says is there.
+    fn private(dir: &Path, sources: &str, installed: &str) -> Result<Self> {
         for sub in ["state/lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(dir.join(sub))?;
         }
@@ -60,7 +72,7 @@ impl View {
                 format!("Dir::Etc::sourcelist={}", list.display()),
                 "Dir::Etc::sourceparts=/dev/null".into(),
                 format!("Dir::State={}", dir.join("state").display()),
-                "Dir::State::status=/var/lib/dpkg/status".into(),
+                format!("Dir::State::status={installed}"),
                 format!("Dir::Cache={}", dir.join("cache").display()),
             ],
         };
@@ -103,6 +115,21 @@ impl View {
                 .args(packages),
         )
         .context("a package could not be downloaded: check the network and run `apt-get update`")
+    }
+
+    /// Downloads the newest `package` as files into `dir`, with all that it depends on and that is not there.
+    pub fn download_all(&self, dir: &Path, package: &str) -> Result<()> {
+        shell::quiet(
+            self.apt("apt-get")?
+                .args(["install", "--download-only", "--no-install-recommends"])
+                .args(["--yes", "--quiet", "--target-release"])
+                .arg(format!("{CODENAME}-backports"))
+                // The folder and the state are ours alone.
+                .args(["-o", "Debug::NoLocking=1", "-o"])
+                .arg(format!("Dir::Cache::archives={}", dir.display()))
+                .arg(package),
+        )
+        .context("a package could not be downloaded: check the network")
     }
 
     fn apt(&self, program: &str) -> Result<Command> {

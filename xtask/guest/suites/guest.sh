@@ -21,6 +21,8 @@ right_so_far() {
 }
 
 phase kgpu
+# Where the devices are on a bus of their own kernel's, as in User-Mode Linux, there is none of it.
+modprobe -q virtio_pci
 # Long: the death of a helper is seen by its connection, and a busy host is no finding.
 load deadline_ms=300000
 check "a helper on the host is live" wait_for_state live 60
@@ -41,6 +43,8 @@ right_so_far
 phase luks
 # The loop device cannot zero on a file in memory.
 expect_log "operation not supported error, dev loop"
+# Of whatever loads the device mapper first.
+expect_log "CONFIG_IMA_DISABLE_HTABLE is disabled"
 echo 'xts(twofish)=4000' >/sys/module/kgpu/parameters/priority
 disk=$(disk luks 64)
 bytes=$(counted '^xts[(]twofish[)][.]helper[.]bytes$')
@@ -56,14 +60,24 @@ right_so_far
 
 phase death
 hand_log
+# Where the machine does not say that a helper is gone, deadlines do.
+[ ! -e /sys/bus/pci ] || echo 5000 >/sys/module/kgpu/parameters/deadline_ms
 sample_start seed=5
-check "the load is at work" wait_until 20 more_than 0 '^in-flight$'
-on_host KILL "${first#guest device virtio}"
-check "the other device's helper is live in its place" wait_until 60 live_is_not "$first"
+# Stopped first, so that it dies with requests in hand.
+on_host STOP "${first#guest device virtio}"
 sleep 1
-sample_end "every result is right while a helper dies"
-grows "the kernel's own ciphers did what the dead one had" 'fallback[.]death[.]requests' 0
-same "two sessions" 2 "$(counted '^sessions$')"
+check "the helper has requests in hand" more_than 0 '^in-flight$'
+on_host KILL "${first#guest device virtio}"
+if [ -e /sys/bus/pci ]; then
+	sample_end "every result is right while a helper dies"
+	grows "the kernel's own ciphers did what the dead one had" 'fallback[.]deadline[.]requests' 0
+else
+	check "the other device's helper is live in its place" wait_until 60 live_is_not "$first"
+	sleep 1
+	sample_end "every result is right while a helper dies"
+	grows "the kernel's own ciphers did what the dead one had" 'fallback[.]death[.]requests' 0
+	same "two sessions" 2 "$(counted '^sessions$')"
+fi
 same "no request failed" 0 "$(counted '[.]errors$')"
 same "the data are as they were" "$digest" "$(digest /mnt/secret)"
 # The machine's own driver warns of what it reads from a connection that is gone, with all that goes with a warning.
@@ -89,7 +103,11 @@ before=$(cut -d. -f1 /proc/uptime)
 unload
 after=$(($(cut -d. -f1 /proc/uptime) - before))
 if [ $after -ge 8 ]; then ok "the region was kept for its time: $after s"; else fail "the region was kept for its time" "$after s"; fi
-load deadline_ms=300000
-check "the device is found anew" wait_for_state live 60
-same "one session more" 1 "$(counted '^sessions$')"
-unload
+if [ -e /sys/bus/pci ]; then
+	note "not tried: the driver's new beginning, as QEMU 11 aborts when a device is started whose helper died"
+else
+	load deadline_ms=300000
+	check "the device is found anew" wait_for_state live 60
+	same "one session more" 1 "$(counted '^sessions$')"
+	unload
+fi

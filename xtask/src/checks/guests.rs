@@ -24,16 +24,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "the step sanitizer: stock kernels inject no faults",
     ),
     ("fuzz-device", "the step sanitizer"),
-    (
-        "guest",
-        "the step of User-Mode Linux, whose host can run helpers",
-    ),
     ("mitigations", "the step of that name"),
     ("smoke", "the step mitigations"),
 ];
 
 /// Suites that run on 6.12 only: long, and about code that is the same on all kernels.
-const LONG: &[&str] = &["life", "lies", "secrets", "selftests", "swap"];
+const LONG: &[&str] = &["guest", "life", "lies", "secrets", "selftests", "swap"];
 
 /// Suites that CI's time allows on 7.x: those in which another kernel can make a difference. The others but the long
 /// ones run there by `cargo xtask vm --kernel 7`.

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 /// Starts the line of a suite that says how many.
 const WANTED: &str = "# host-helpers: ";
 /// The devices' virtio id: `kgpu_core::abi::guest::VIRTIO_ID`.
-const VIRTIO_ID: u32 = 22;
+pub const VIRTIO_ID: u32 = 22;
 /// How long a helper may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -89,13 +89,9 @@ impl Helpers {
         Ok(helpers)
     }
 
-    /// Words of User-Mode Linux's command line that give it their devices, `virtio0` and on.
-    pub fn words(&self) -> String {
-        let devices = self.0.iter().enumerate().map(|(number, helper)| {
-            let socket = helper.socket.display();
-            format!(" virtio_uml.device={socket}:{VIRTIO_ID}:{}", number + 1)
-        });
-        devices.collect()
+    /// Where they listen: the guest's devices, `virtio0` and on.
+    pub fn sockets(&self) -> Vec<PathBuf> {
+        self.0.iter().map(|helper| helper.socket.clone()).collect()
     }
 
     /// Does what a suite asks for: `KILL 0` sends the first one SIGKILL, `STOP 1` the second SIGSTOP.
@@ -141,6 +137,6 @@ mod tests {
         for order in ["", "KILL", "KILL x", "HUP 0", "KILL 0"] {
             assert!(nobody.obey(order).is_err(), "{order}");
         }
-        assert_eq!(nobody.words(), "");
+        assert!(nobody.sockets().is_empty());
     }
 }

@@ -6,6 +6,7 @@ mod cpio;
 mod dmesg;
 mod host;
 mod initramfs;
+mod newer_qemu;
 mod process;
 mod qemu;
 mod report;
@@ -27,6 +28,7 @@ use crate::setup;
 use crate::shell;
 use crate::tally::Tally;
 
+use newer_qemu::Qemu;
 pub use report::Report;
 
 /// What every guest's kernel is told. Emulation is slow: neither a stall nor a long work item is a finding. The suites'
@@ -213,6 +215,8 @@ pub fn run(paths: &Paths, guest: &Guest, suite: &str, machine: &Machine) -> Resu
         )
     })?;
     let helpers = helpers(paths, guest, suite, machine, &work)?;
+    let is_newer = !helpers.sockets().is_empty() && !guest.image.is_uml();
+    let qemu = is_newer.then(|| Qemu::ensure(paths)).transpose()?;
     let log = work.join("console.log");
     println!(
         "booting {} with suite {suite} (console: {})",
@@ -223,13 +227,10 @@ pub fn run(paths: &Paths, guest: &Guest, suite: &str, machine: &Machine) -> Resu
     let report = process::run(&process::Boot {
         image: &guest.image,
         initrd: &initrd,
-        append: format!(
-            "{PARAMETERS} guest_suite={suite} {}{}",
-            machine.append,
-            helpers.words(),
-        ),
+        append: format!("{PARAMETERS} guest_suite={suite} {}", machine.append),
         machine,
         helpers: &helpers,
+        qemu: qemu.as_ref(),
         log: &log,
     })?;
     println!("guest ended after {:.1} s", started.elapsed().as_secs_f64());
@@ -277,11 +278,6 @@ fn helpers(
     let count = host::wanted(&script(paths, suite))?;
     if count == 0 {
         return Ok(host::Helpers::default());
-    }
-    if !guest.image.is_uml() {
-        bail!(
-            "suite {suite} wants helpers on the host, which User-Mode Linux can reach: `cargo xtask uml --suite {suite}`"
-        );
     }
     let ours = guest.programs.iter().find(|path| path.ends_with("kgpu"));
     let program = machine.helper.as_ref().or(ours);

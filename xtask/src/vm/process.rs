@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 
 use super::Machine;
 use super::host::Helpers;
+use super::newer_qemu::Qemu;
 use super::report::{Line, Report, parse};
 use super::{qemu, uml};
 use crate::images::Image;
@@ -29,6 +30,8 @@ pub struct Boot<'a> {
     pub machine: &'a Machine,
     /// What runs on its host.
     pub helpers: &'a Helpers,
+    /// For guests with devices that helpers serve: the QEMU that has such.
+    pub qemu: Option<&'a Qemu>,
     /// Receives the guest's console; the folder it lies in is the run's own.
     pub log: &'a Path,
 }

@@ -9,6 +9,8 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
+use super::host::VIRTIO_ID;
+use super::newer_qemu;
 use super::process::{Boot, Socket, Started, send_lines};
 
 /// Starts it; what it says itself goes to `log`.
@@ -23,7 +25,7 @@ pub fn start(boot: &Boot<'_>, log: File) -> Result<Started> {
     let _ = fs::remove_file(&socket.0);
     let listener = UnixListener::bind(&socket.0)
         .with_context(|| format!("cannot make {}", socket.0.display()))?;
-    let child = command(boot, &socket.0)
+    let child = command(boot, &socket.0)?
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -42,8 +44,15 @@ pub fn start(boot: &Boot<'_>, log: File) -> Result<Started> {
     })
 }
 
-fn command(boot: &Boot<'_>, socket: &Path) -> Command {
-    let mut qemu = Command::new("qemu-system-x86_64");
+fn command(boot: &Boot<'_>, socket: &Path) -> Result<Command> {
+    let mut qemu = match boot.qemu {
+        Some(newer) => newer.command(),
+        None => Command::new("qemu-system-x86_64"),
+    };
+    let sockets = boot.helpers.sockets();
+    if !sockets.is_empty() {
+        qemu.args(newer_qemu::devices(boot.machine.mem, &sockets, VIRTIO_ID)?);
+    }
     qemu.args(["-accel", "tcg,thread=multi", "-smp"])
         .arg(boot.machine.cpus.to_string())
         .args(["-cpu", &boot.machine.cpu, "-m"])
@@ -66,5 +75,5 @@ fn command(boot: &Boot<'_>, socket: &Path) -> Command {
         .arg(boot.initrd)
         .arg("-append")
         .arg(format!("console=ttyS0 {}", boot.append));
-    qemu
+    Ok(qemu)
 }

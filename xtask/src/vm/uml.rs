@@ -1,11 +1,13 @@
 //! One User-Mode Linux process: its command line, with the console on standard output and the results on a pipe.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, Result};
 
+use super::host::VIRTIO_ID;
 use super::process::{Boot, Started, send_lines};
 
 /// Puts the standard error, which is the results' pipe, where the guest's second serial port writes, and what the
@@ -41,6 +43,18 @@ pub fn start(boot: &Boot<'_>) -> Result<Started> {
     })
 }
 
+/// Words that give it a device for each socket.
+fn devices(sockets: &[PathBuf]) -> Vec<String> {
+    let device = |(number, socket): (usize, &PathBuf)| {
+        format!(
+            "virtio_uml.device={}:{VIRTIO_ID}:{}",
+            socket.display(),
+            number + 1
+        )
+    };
+    sockets.iter().enumerate().map(device).collect()
+}
+
 fn command(boot: &Boot<'_>) -> Command {
     let mut uml = Command::new("sh");
     uml.args(["-c", PORTS, "sh"])
@@ -55,6 +69,7 @@ fn command(boot: &Boot<'_>) -> Command {
             boot.log.with_file_name("uml").display()
         ))
         .args(boot.append.split_whitespace())
+        .args(devices(&boot.helpers.sockets()))
         // The guest's memory is a file there.
         .env("TMPDIR", "/dev/shm");
     uml
