@@ -69,11 +69,14 @@ pub struct Report {
     allowed: Vec<String>,
     dmesg: Vec<String>,
     end: Option<String>,
+    /// Whether the guest said anything: none of our code runs in its kernel before.
+    pub began: bool,
 }
 
 impl Report {
     /// Takes one line in and returns what to show of it.
     pub fn take(&mut self, line: Line) -> Option<String> {
+        self.began = true;
         match line {
             Line::Ok(name) => {
                 self.passed += 1;
