@@ -20,8 +20,9 @@ pub struct Paths {
 const CACHE_README: &str = "\
 Downloads of kgpu's `cargo xtask`: kernel images (kernel-*: unpacked; kernel-sanitizer-* and
 kernel-uml-*: built here), a system of Debian 13 whose tools build modules for 7.x kernels (debian-13; only ever entered by
-chroot, nothing of it runs by itself), the source files of each kernel's eCryptfs (ecryptfs), cargo tools (tools)
-and private apt states (apt, apt-13), used only where this machine's own package lists lack a kernel.
+chroot, nothing of it runs by itself), the source files of each kernel's eCryptfs (ecryptfs), cargo tools (tools),
+a QEMU of Debian 13's (qemu-13: unpacked) and private apt states (apt, apt-13), used only where this machine's own package lists
+lack something.
 Safe to delete: what is missing is made again. KGPU_CACHE moves this folder.
 ";
 
