@@ -172,9 +172,11 @@ check "the user ends" holder_end
 settled
 look --kernel
 told "all memory, in the end"
-# Sixteen bytes of a key are a vector register, which the kernel saves in its own memory when it takes a processor away
-# from a process that copies a key: a busy machine leaves such. Never a whole key, and never where a process has it.
+# Sixteen bytes of a key are found in the kernel's own memory now and then. They may be a vector register, saved when a
+# process that copies a key was preempted; that was not traced. Never a whole key, and never where a process has it.
 same "no whole key in any memory" 0 "$(whole)"
+parts=$(found 'key[0-3]-.*')
+[ "$parts" -eq 0 ] || skip "no part of a key in the kernel's own memory" "$parts found, not traced yet: SECURITY.md"
 same "no part of a key in memory of a process or a file" 0 "$(found 'key[0-3]-.*' 'process|file')"
 # The module expands no key: schedules are those of the stock drivers that it falls back on, and in pages that the
 # killed helper left, which the kernel zeroes before it gives them to anybody.
