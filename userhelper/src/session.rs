@@ -156,6 +156,7 @@ fn log(ended: Ended, tally: &Tally) {
         ?ended,
         requests = tally.requests,
         bytes = tally.bytes,
+        by_cpu = tally.by_cpu,
         faults = tally.faults,
         kicks = tally.kicks,
         overslept = tally.overslept,

@@ -2,6 +2,7 @@
 
 use kgpu_core::abi::{Completion, RequestId};
 
+use crate::backend::CPU_CODE;
 use crate::fault::Fault;
 
 /// Faults that are logged one by one; the rest is only counted.
@@ -14,6 +15,8 @@ pub struct Tally {
     pub requests: u64,
     /// Source bytes computed.
     pub bytes: u64,
+    /// Requests computed, wholly or in part, by the CPU: all but where there is a device.
+    pub by_cpu: u64,
     /// Requests answered with a fault.
     pub faults: u64,
     /// Times the module had to be woken.
@@ -31,6 +34,7 @@ impl Tally {
         self.requests += 1;
         let Some(fault) = fault else {
             self.bytes += u64::from(bytes);
+            self.by_cpu += u64::from(completion.backend == CPU_CODE);
             return;
         };
         self.faults += 1;

@@ -20,6 +20,11 @@ suites=smoke,both-ways
 guest_cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 guest_mem=
 guest_append=
+guest_on=
+helper=guest
+helpers=1
+helper_options=
+helper_on=
 
 usage() {
 	cat <<'TEXT'
@@ -27,8 +32,9 @@ usage: ./run.sh [OPTION…]
 
 Runs the steps `devices`, `verify` and `bench`, and writes what they said into a folder.
 The step `residue`, to be asked for, looks for what processes leave in a GPU's memory; nobody else may use it then.
-The steps `guest` and `kernel`, to be asked for, boot a Linux kernel that is a program, with kgpu's module and a helper in
-it (on the processors): `guest` runs its tests, `kernel` measures in it. They need no privileges.
+The steps `guest` and `kernel`, to be asked for, boot a Linux kernel that is a program, with kgpu's module: `guest` runs
+its tests, `kernel` measures in it. The helper is in it, on the processors, or beside it, with --backend (--helper host). They
+need no privileges.
 Exits with 0 if every step did what it should, else with 1.
 
   --out DIR          folder for the results [results]
@@ -45,6 +51,11 @@ Exits with 0 if every step did what it should, else with 1.
   --suites LIST      what `guest` runs [smoke,both-ways]
   --guest-cpus N     processors of the guest [all]
   --guest-mem MIB    its memory, a file in TMPDIR [2048; 8192 with --plan full]
+  --guest-on LIST    processors that the guest may run on, as for taskset [all]
+  --helper PLACE     where the guest's helpers are: guest, host [guest]
+  --helpers N        how many on the host, each a device of the guest; the suite `guest` and SIGKILL in others need 2 [1]
+  --helper-on LIST   processors that they may run on [all]
+  --helper-options T more words for `kgpu serve` there
   --guest-append T   words for its command line, such as `guest_steps=disk guest_disk_mib=512`
   --machine TEXT     what to call this machine in the report
   --quick            a few minutes in all: --cases 1000 --seconds 0.05 --repeats 1 --depths 1,64,1024
@@ -87,6 +98,11 @@ while [ $# -gt 0 ]; do
 	--guest-cpus) guest_cpus=$1 ;;
 	--guest-mem) guest_mem=$1 ;;
 	--guest-append) guest_append=$1 ;;
+	--guest-on) guest_on=$1 ;;
+	--helper) helper=$1 ;;
+	--helpers) helpers=$1 ;;
+	--helper-on) helper_on=$1 ;;
+	--helper-options) helper_options=$1 ;;
 	*) wrong "$option: not an option" ;;
 	esac
 	shift
@@ -97,7 +113,12 @@ quick) guest_mem=${guest_mem:-2048} ;;
 full) guest_mem=${guest_mem:-8192} ;;
 *) wrong "--plan $plan: the plans are quick and full" ;;
 esac
+case $helper in
+guest | host) ;;
+*) wrong "--helper $helper: it is in the guest or on the host" ;;
+esac
 mkdir -p "$out" || exit 1
+carriage_return=$(printf '\r')
 failed=
 
 # step NAME COMMAND…: runs it with a heading; what it says goes to the screen and to NAME.txt.
@@ -182,9 +203,97 @@ residue_all() {
 	echo "RESIDUE nothing secret was found"
 }
 
+# on LIST COMMAND…: a command on some processors; on all for an empty list.
+on() {
+	cpus=$1
+	shift
+	if [ -n "$cpus" ]; then exec taskset -c "$cpus" "$@"; else exec "$@"; fi
+}
+
+# helpers_start SUITE: the guest's helpers on this host: their processes in helper_pids, the guest's words for them in
+# helper_words, their logs in SUITE-helper-N.log.
+helpers_start() {
+	helper_pids='' helper_words='guest_backend=vhost-user'
+	number=0
+	while [ $number -lt "$helpers" ]; do
+		# Short, whatever the folder for the results is called: a socket's name has room for 107 bytes.
+		socket=$sockets/$number
+		# shellcheck disable=SC2086
+		on "$helper_on" "$kgpu" serve --backend "$backend" --vhost-user "$socket" $helper_options \
+			>"$out/$1-helper-$number.log" 2>&1 </dev/null &
+		helper_pids="$helper_pids $!"
+		waited=0
+		until [ -S "$socket" ]; do
+			waited=$((waited + 1))
+			if [ $waited -gt 600 ] || ! kill -0 $! 2>/dev/null; then
+				echo "helper $number does not listen: see $out/$1-helper-$number.log"
+				helpers_end "$1"
+				return 1
+			fi
+			sleep 0.1
+		done
+		number=$((number + 1))
+		helper_words="$helper_words virtio_uml.device=$socket:22:$number"
+	done
+}
+# helpers_end SUITE: ends them, and says what they did. Fails if one ended by itself.
+helpers_end() {
+	number=0 ended=
+	for pid in $helper_pids; do
+		kill -TERM "$pid" 2>/dev/null
+		wait "$pid"
+		case $? in
+		0) ;;
+		137) echo "helper $number was killed" ;;
+		*) ended="$ended $number" ;;
+		esac
+		sed -n "s/.*\(session over.*\)/helper $number: \1/p" "$out/$1-helper-$number.log"
+		number=$((number + 1))
+	done
+	[ -z "$ended" ] || {
+		echo "helpers that failed:$ended: see $out/$1-helper-*.log"
+		return 1
+	}
+}
+# helpers_spent: nanoseconds of processor time that they used since it was last asked.
+helpers_spent() {
+	total=0
+	for pid in $helper_pids; do
+		total=$((total + $(cat /proc/"$pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%d", ns }')))
+	done
+	spent=$((total - counted))
+	counted=$total
+}
+# guest_lines SUITE: what a guest says of its suite: to SUITE.port, and to the screen what is for it. Sends helpers the
+# signals that the suite asks for, and adds to rows what it cannot know: the time of helpers that are not in it.
+guest_lines() {
+	counted=0
+	while IFS= read -r line; do
+		line=${line%"$carriage_return"}
+		case $line in
+		'@@ row '*' helper-ns=0'*)
+			if [ "$helper" = host ]; then
+				helpers_spent
+				line="${line%%helper-ns=0*}helper-ns=$spent${line#*helper-ns=0}"
+			fi
+			;;
+		'@@ host '*) helper_signal ${line#@@ host } ;;
+		'@@ note '* | '@@ ok '* | '@@ not ok '*) printf '%s\n' "${line#@@ }" ;;
+		esac
+		printf '%s\n' "$line" >&4
+	done 4>"$out/$1.port"
+}
+# helper_signal SIGNAL NUMBER
+helper_signal() {
+	signal=$1 number=$2
+	# shellcheck disable=SC2086
+	set -- $helper_pids
+	shift "$number"
+	kill -"$signal" "$1"
+}
+
 # guest_boot SUITE WORDS…: a guest that runs one suite; its results go to SUITE.port and, as they come, to the screen, its
-# console to SUITE.console. Fails if a check failed or the suite did not reach its end. What a guest needs is the same for
-# every suite, so that a helper on the host would be one more word here, and `guest_backend=vhost-user`.
+# console to SUITE.console. Fails if a check failed or the suite did not reach its end.
 guest_boot() {
 	suite=$1
 	shift
@@ -193,12 +302,18 @@ guest_boot() {
 		return 1
 	}
 	mkdir -p "$out/uml"
+	helper_pids='' helper_words=''
+	sockets=$(mktemp -d) || return 1
+	[ "$helper" = guest ] || helpers_start "$suite" || return 1
 	# Its memory is a file in TMPDIR; its second serial port is its file descriptor 3.
-	# shellcheck disable=SC2046
-	TMPDIR=${TMPDIR:-/dev/shm} sh -c 'exec "$@" 3>&2 2>&1' sh "$here/guest/linux" mem="$guest_mem"M ncpus="$guest_cpus" \
-		initrd="$here/guest/initramfs.gz" uml_dir="$(CDPATH='' cd -- "$out/uml" && pwd)/" $(cat "$here/guest/words") \
-		guest_suite="$suite" "$@" 2>&1 >"$out/$suite.console" </dev/null |
-		tee "$out/$suite.port" | sed -n 's/^@@ \(note\|ok\|not ok\) /\1 /p'
+	# shellcheck disable=SC2046,SC2086
+	TMPDIR=${TMPDIR:-/dev/shm} on "$guest_on" sh -c 'exec "$@" 3>&2 2>&1' sh "$here/guest/linux" mem="$guest_mem"M \
+		ncpus="$guest_cpus" initrd="$here/guest/initramfs.gz" uml_dir="$(CDPATH='' cd -- "$out/uml" && pwd)/" \
+		$(cat "$here/guest/words") guest_suite="$suite" $helper_words "$@" 2>&1 >"$out/$suite.console" </dev/null |
+		guest_lines "$suite"
+	wrong_helpers=
+	[ -z "$helper_pids" ] || helpers_end "$suite" || wrong_helpers=yes
+	rm -rf "$sockets"
 	if grep -q '^@@ not ok' "$out/$suite.port" || ! grep -q '^@@ end 0' "$out/$suite.port"; then
 		echo "the suite $suite failed, or did not end: see $out/$suite.console"
 		return 1
@@ -207,6 +322,7 @@ guest_boot() {
 		echo "the kernel tells of a fault in the suite $suite: see $out/$suite.console"
 		return 1
 	fi
+	[ -z "$wrong_helpers" ]
 }
 # guest_all: every suite that was asked for.
 guest_all() {

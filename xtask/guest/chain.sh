@@ -1,5 +1,6 @@
 # The main job as functions: volumes and eCryptfs folders written by one side and read by the other.
 # `. /suite/chain.sh` after lib.sh and volumes.sh.
+. /suite/hosted.sh
 
 COUNTERS=/sys/kernel/debug/kgpu/counters
 # Volumes as name:cipher:keybits:sector, eCryptfs folders as cipher:keybytes.
@@ -80,26 +81,42 @@ known_answers_passed() {
 	same "known answers passed through the helper for every algorithm" "" "$_missing"
 }
 
-# load_start FILE MIB: fio writes and verifies a file again and again; load_stop LABEL: until here, without an error.
+# load_start FILE MIB: fio writes and verifies a file again and again; load_stop LABEL: until here, without an error. One
+# process from beginning to end: one that starts gives up if it takes longer than 5 s, as it does when it is frozen then.
 load_start() {
-	rm -f /tmp/load.enough /tmp/load.failed
-	(while [ ! -e /tmp/load.enough ]; do
-		fio_verify "$1" "$2" >/tmp/load.out 2>&1 || {
-			: >/tmp/load.failed
-			break
-		}
-	done) &
+	# In place of the shell that would wait for it, so that signals reach it.
+	(EXEC=exec && fio_verify "$1" "$2" --loops=1000000) >/tmp/load.out 2>&1 &
 	LOAD=$!
 }
 load_stop() {
-	: >/tmp/load.enough
+	# More than once: one that has just begun to start does not hear the first.
+	wait_until 30 load_ended || kill -KILL $LOAD
 	wait $LOAD
-	if [ ! -e /tmp/load.failed ]; then ok "$1"; else fail "$1" "$(tail -n 1 /tmp/load.out)"; fi
+	# Fio's own answer to the signal; an error adds to it.
+	_rc=$?
+	if [ $_rc -eq 128 ]; then ok "$1"; else fail "$1" "fio gave $_rc: $(tail -n 3 /tmp/load.out | cut -c1-300)"; fi
 }
+load_ended() {
+	kill -INT $LOAD || return 0
+	sleep 0.3
+	! kill -0 $LOAD
+}
+# load_runs LABEL: it is still there, so that what waits for it to do something need not wait in vain.
+load_runs() { check "$1" kill -0 $LOAD; }
 
 # kill_in_flight LABEL: SIGKILL to the helper at a moment when it has requests in flight, and no helper afterwards.
 # Under load a kill may fall between two requests: then again, with a new helper.
 kill_in_flight() {
+	if hosted; then
+		_before=$(counter taken-over)
+		_dead=$(field helper)
+		kill_hosted
+		check "$1: the helper of another device is live" wait_until 60 live_is_not "$_dead"
+		only_the_connection
+		_lost=$(($(counter taken-over) - _before))
+		check "$1: SIGKILL with $_lost requests in flight" [ $_lost -gt 0 ]
+		return
+	fi
 	for _try in 1 2 3 4 5 6 7 8; do
 		_before=$(counter taken-over)
 		kill_helper

@@ -18,12 +18,15 @@ note() {
 
 # ok NAME, fail NAME [WHY], skip NAME WHY: one check's outcome. `fail` does not end the suite.
 ok() {
+	WAITED=
 	echo "ok - $*"
 	emit "ok - $*"
 }
 fail() {
-	echo "not ok - $1${2:+ # $2}"
-	emit "not ok - $1${2:+ # $2}"
+	_why="$WAITED${2:-}"
+	WAITED=
+	echo "not ok - $1${_why:+ # $_why}"
+	emit "not ok - $1${_why:+ # $_why}"
 	FAILED=1
 	return 1
 }
@@ -102,13 +105,20 @@ cmdline() {
 	return 1
 }
 
-# wait_until SECONDS COMMAND...: polls until the command succeeds.
+# wait_until SECONDS COMMAND...: polls until the command succeeds. A check that fails for it says so: the host may have been
+# too busy.
+WAITED=
 wait_until() {
-	_left=$(($1 * 5))
+	WAITED=
+	_seconds=$1
+	_left=$((_seconds * 5))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		_left=$((_left - 1))
-		[ $_left -gt 0 ] || return 1
+		if [ $_left -le 0 ]; then
+			WAITED="waited in vain, $_seconds s: "
+			return 1
+		fi
 		sleep 0.2
 	done
 }
@@ -162,19 +172,30 @@ without_af_alg() {
 # state: the module's state as its status file says (the line `state: …`).
 state() { sed -n 's/^state:[[:space:]]*//p' $STATUS; }
 state_is() { [ "$(state)" = "$1" ]; }
+# field NAME: another line of it.
+field() { sed -n "s/^$1:[[:space:]]*//p" $STATUS; }
 
 # wait_for_state STATE [SECONDS]
 wait_for_state() { wait_until "${2:-60}" state_is "$1"; }
 
-# start_helper [ARGS...]: starts `kgpu serve` in the background; its process is $HELPER, its log /tmp/helper.log.
+# Where helpers are: in this guest, or, with the word `guest_backend=vhost-user`, on its host, each behind a virtio device.
+hosted() { [ "$(cmdline guest_backend)" = vhost-user ]; }
+
+# start_helper [ARGS...]: starts `kgpu serve` in the background; its process is $HELPER, its log /tmp/helper.log. A host's
+# helper attaches by itself, and $HELPER is 0.
 start_helper() {
-	kgpu serve "$@" >>/tmp/helper.log 2>&1 &
-	HELPER=$!
+	HELPER=0
+	if ! hosted; then
+		kgpu serve "$@" >>/tmp/helper.log 2>&1 &
+		HELPER=$!
+	fi
 	wait_for_state live || fail "helper is live" "state $(state); $(tail -n 1 /tmp/helper.log)"
 }
 
-# stop_helper: asks the helper to drain and end; kill_helper gives it no chance to.
+# stop_helper: asks the helper to drain and end (a host's goes on: the module lets go of its device); kill_helper gives it
+# no chance to.
 stop_helper() {
+	[ "$HELPER" != 0 ] || return 0
 	kill -TERM "$HELPER"
 	wait "$HELPER"
 }

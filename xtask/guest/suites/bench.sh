@@ -7,7 +7,7 @@
 #   guest_algorithms, guest_ops, guest_ways, guest_sizes, guest_depths, guest_ms, guest_mib: the caller's
 #   guest_disks     as cipher:keybits:sector; guest_rw, guest_disk_depths, guest_disk_ms, guest_disk_mib
 #   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files
-#   guest_backend   of `kgpu serve` in the guest (default cpu); `vhost-user`: the helper is the host's, and attaches by itself
+#   guest_backend   of `kgpu serve` in the guest (default cpu); `vhost-user`: the helper is the host's
 . /suite/lib.sh
 . /suite/volumes.sh
 . /suite/chain.sh
@@ -46,13 +46,8 @@ CPUS=$(grep -c ^processor /proc/cpuinfo)
 phase kgpu
 # Everything goes to the helper, as far as it has room, and waits for room: the question is what it does, not when to ask it.
 load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=$((MIB + 64)) ring_entries=4096
-if [ "$BACKEND" = vhost-user ]; then
-	HELPER=0
-	check "the host's helper attached" wait_for_state live 60
-else
-	start_helper --backend "$BACKEND"
-fi
-row "machine kernel=$(uname -r) cpus=$CPUS backend=$BACKEND helper=$([ "$HELPER" = 0 ] && echo host || echo guest) plan=$plan"
+start_helper --backend "$BACKEND"
+row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan"
 
 for step in $(words "$STEPS"); do
 	note "step $step"
@@ -61,4 +56,4 @@ done
 
 for a in $(awk '/\.errors / && $2 > 0 { print $1 }' $COUNTERS); do fail "no request failed" "$a"; done
 result_table
-[ "$HELPER" = 0 ] || stop_helper
+stop_helper

@@ -2,19 +2,11 @@
 # A guest whose helpers run on its host, each behind a virtio device: requests, a LUKS2 volume, the death of one helper under
 # load and the other in its place, the driver's end and new beginning.
 . /suite/lib.sh
+. /suite/hosted.sh
 . /suite/sample.sh
 . /suite/volumes.sh
 
-# on_host SIGNAL HELPER: has the host send one of its helpers a signal.
-on_host() { emit "host $1 $2"; }
-# field NAME: what the status file says of it.
-field() { sed -n "s/^$1:[[:space:]]*//p" $STATUS; }
-live_is_not() { state_is live && [ "$(field helper)" != "$1" ]; }
 logged() { dmesg | grep -q "$1"; }
-# hand_log: gives the host the kernel's log so far to judge, and forgets it here.
-hand_log() {
-	dmesg -rc | sed 's/^/@@ dmesg /' >$RESULTS
-}
 right_so_far() {
 	same "no request failed, and no helper failed one" 0 "$(counted '([.]errors|fallback[.]failed[.]requests)')"
 	same "no completion was refused, no ring word wrong" 0 "$(counted '^(rejected|ring-errors)[.]')"
@@ -59,15 +51,10 @@ grows "the volume's data went through the host" '^xts[(]twofish[)][.]helper[.]by
 right_so_far
 
 phase death
-hand_log
 # Where the machine does not say that a helper is gone, deadlines do.
 [ ! -e /sys/bus/pci ] || echo 5000 >/sys/module/kgpu/parameters/deadline_ms
 sample_start seed=5
-# Stopped first, so that it dies with requests in hand.
-on_host STOP "${first#guest device virtio}"
-sleep 1
-check "the helper has requests in hand" more_than 0 '^in-flight$'
-on_host KILL "${first#guest device virtio}"
+kill_hosted
 if [ -e /sys/bus/pci ]; then
 	sample_end "every result is right while a helper dies"
 	grows "the kernel's own ciphers did what the dead one had" 'fallback[.]deadline[.]requests' 0
@@ -80,10 +67,7 @@ else
 fi
 same "no request failed" 0 "$(counted '[.]errors$')"
 same "the data are as they were" "$digest" "$(digest /mnt/secret)"
-# The machine's own driver warns of what it reads from a connection that is gone, with all that goes with a warning.
-same "no warning but those about the connection" "" \
-	"$(dmesg | grep -E 'WARNING:|BUG|Oops|kgpu: .*(wrong|impossible)' | grep -v 'WARNING: arch/um/drivers/virtio_uml.c:')"
-dmesg -c >/dev/null
+only_the_connection
 
 phase end
 check "umount" umount /mnt/secret

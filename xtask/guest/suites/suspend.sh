@@ -63,6 +63,7 @@ for state in $states; do
 	same "$state: no deadline is missed" "$missed" "$(missed)"
 	row "frozen towards $state: $(($(suspended) - suspended)) requests went to the fallback"
 	check "$state: the helper is live" state_is live
+	load_runs "$state: fio is there"
 	grows "$state: the helper computes again" '^xts[(]twofish[)]\.helper\.requests$' "$(helped)"
 done
 check "requests went to the fallback because of it" [ "$(suspended)" -gt "$before_all" ]
@@ -81,6 +82,7 @@ for after in 0 0.15 0.3 0.6; do
 	check "frozen $after s after a helper was started" frozen mem
 	row "frozen $after s after a helper was started: the state was \`$seen\`"
 	check "after $after s: the helper is live" wait_for_state live 60
+	load_runs "after $after s: fio is there"
 	grows "after $after s: the helper computes" '^xts[(]twofish[)]\.helper\.requests$' "$(helped)"
 	same "after $after s: no deadline is missed" "$missed" "$(missed)"
 done

@@ -4,6 +4,8 @@ use super::dmesg;
 
 /// Starts each line of the protocol.
 const MARK: &str = "@@ ";
+/// Is in the reason of a failed check that waited for something (`wait_until` of the suites' lib.sh).
+const WAITED: &str = " # waited in vain, ";
 
 /// One line from the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +116,11 @@ impl Report {
         }
     }
 
+    /// Whether nothing failed but waits for something to happen: a busy host makes an emulated guest too slow for them.
+    pub fn only_waited(&self) -> bool {
+        !self.failed.is_empty() && self.failed.iter().all(|what| what.contains(WAITED))
+    }
+
     /// Says in each failure and omission which run it belongs to.
     pub fn prefix(&mut self, run: &str) {
         for text in self.failed.iter_mut().chain(&mut self.skipped) {
@@ -184,6 +191,26 @@ mod tests {
         report.take(Line::End("0".into()));
         report.close(None);
         assert_eq!((report.passed, report.failed.len()), (2, 0));
+    }
+
+    #[test]
+    fn waits_are_told_from_other_failures() {
+        let mut report = Report::default();
+        assert!(!report.only_waited());
+        let waited = Line::NotOk("it computes # waited in vain, 20 s: it stayed 3".into());
+        report.take(waited.clone());
+        assert!(report.only_waited());
+        report.take(Line::NotOk(
+            "the bytes are right # expected 'a', found 'b'".into(),
+        ));
+        assert!(!report.only_waited());
+        let mut report = Report::default();
+        report.take(waited);
+        report.take(Line::Dmesg("<5>[1.0] kgpu-suite: phase kgpu".into()));
+        report.take(Line::Dmesg("<4>[1.0] WARNING: CPU: 0".into()));
+        report.take(Line::End("0".into()));
+        report.close(None);
+        assert!(!report.only_waited(), "the kernel's log counts");
     }
 
     #[test]
