@@ -1,5 +1,6 @@
 //! The thread that answers the guest's machine and hears the driver's doorbells, from its coming to its going.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
@@ -65,17 +66,26 @@ impl Connection {
 /// Answers until the other end is gone or breaks the protocol.
 fn answer(mut requests: BackendReqHandler<Mutex<Handler>>, look: &UnixStream, shared: &Shared) {
     loop {
-        let doorbells = shared.doorbells();
-        let mut fds = vec![PollFd::from_borrowed_fd(look.as_fd(), PollFlags::IN)];
-        let bells = [QUEUE_SETUP, QUEUE_EVENTS].into_iter().zip(&doorbells);
-        let bells: Vec<_> = bells
-            .filter_map(|(queue, bell)| bell.as_ref().map(|bell| (queue, bell)))
-            .collect();
-        fds.extend(
-            bells
-                .iter()
-                .map(|(_, bell)| PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN)),
-        );
+        let bells = shared.doorbells();
+        // No memory is taken here, as the guest rings while it has requests: where there is no doorbell, nothing is waited for.
+        let waits = |bell: &Option<_>| {
+            if bell.is_some() {
+                PollFlags::IN
+            } else {
+                PollFlags::empty()
+            }
+        };
+        let [setup, events] = bells.each_ref().map(|bell| {
+            let fd = bell
+                .as_ref()
+                .map_or(look.as_fd(), |bell: &Arc<File>| bell.as_fd());
+            PollFd::from_borrowed_fd(fd, waits(bell))
+        });
+        let mut fds = [
+            PollFd::from_borrowed_fd(look.as_fd(), PollFlags::IN),
+            setup,
+            events,
+        ];
         match poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => {
@@ -83,22 +93,23 @@ fn answer(mut requests: BackendReqHandler<Mutex<Handler>>, look: &UnixStream, sh
                 return;
             }
         }
-        let seen: Vec<_> = fds.iter().map(PollFd::revents).collect();
+        let [message, setup, events] = fds.each_ref().map(PollFd::revents);
         // Doorbells first: a message may take them away.
-        for ((queue, bell), seen) in bells.iter().zip(seen.iter().skip(1)) {
+        for (queue, bell, seen) in [
+            (QUEUE_SETUP, &bells[0], setup),
+            (QUEUE_EVENTS, &bells[1], events),
+        ] {
+            let Some(bell) = bell else { continue };
             if seen.contains(PollFlags::IN) {
-                let _ = rustix::io::read(&***bell, &mut [0; 8]);
-                shared.rung(*queue);
+                let _ = rustix::io::read(&**bell, &mut [0; 8]);
+                shared.rung(queue);
             } else if seen.intersects(OVER) {
                 tracing::warn!("the doorbell of queue {queue} is no eventfd any more");
-                if let Ok(vring) = shared.device().queue(u32::from(*queue)) {
+                if let Ok(vring) = shared.device().queue(u32::from(queue)) {
                     vring.drop_doorbell(bell);
                 }
             }
         }
-        let Some(message) = seen.first() else {
-            return;
-        };
         if message.contains(PollFlags::IN) {
             match requests.handle_request() {
                 Ok(()) => {}

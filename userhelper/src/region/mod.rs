@@ -124,11 +124,17 @@ impl Region {
         attach: &Attach,
         lanes: usize,
     ) -> Result<Self, RegionError> {
-        Self::open(attach, lanes, Other::Guest, |part, access| match part {
-            Part::Control => Mapping::pieces(control, access),
-            Part::Helper => Mapping::pieces(helper, access),
-            Part::Pool => Mapping::pieces(pool, access),
-        })
+        let tile = index(u64::from(attach.tile_bytes));
+        Self::open(
+            attach,
+            lanes,
+            Other::Guest { tile },
+            |part, access| match part {
+                Part::Control => Mapping::pieces(control, access),
+                Part::Helper => Mapping::pieces(helper, access),
+                Part::Pool => Mapping::pieces(pool, access),
+            },
+        )
     }
 
     /// Maps the parts of a session, the control part first: what its header says is checked, against this build and

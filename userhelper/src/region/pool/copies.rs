@@ -5,14 +5,24 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-/// A lane's copies. Made as large as the largest span so far, cleared when the lane goes.
-#[derive(Default)]
+/// A lane's copies, cleared when the lane goes. They grow for a tile that is larger than the helper asked for: a guest that
+/// makes one waits for the memory.
 pub(super) struct Copies {
     src: Vec<u8>,
     dst: Vec<u8>,
 }
 
 impl Copies {
+    /// With room for tiles of `len` bytes, every page of it taken now.
+    pub(super) fn with_room(len: usize) -> Self {
+        // Of zeros the system would only promise pages.
+        let taken = || vec![1; len];
+        Self {
+            src: taken(),
+            dst: taken(),
+        }
+    }
+
     /// Room for a source and a destination. What it holds is what was there before.
     pub(super) fn room(&mut self, src: usize, dst: usize) -> (&mut [u8], &mut [u8]) {
         (grown(&mut self.src, src), grown(&mut self.dst, dst))
@@ -43,5 +53,25 @@ impl fmt::Debug for Copies {
             .field("src", &self.src.len())
             .field("dst", &self.dst.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_there_from_the_start() {
+        let mut copies = Copies::with_room(4096);
+        let at = (copies.src.as_ptr(), copies.dst.as_ptr());
+        let (src, dst) = copies.room(4096, 16);
+        assert_eq!((src.len(), dst.len()), (4096, 16));
+        src.fill(7);
+        assert_eq!((copies.src.as_ptr(), copies.dst.as_ptr()), at);
+        assert_eq!(
+            copies.room(5000, 5000).0,
+            [0; 5000],
+            "nothing is carried over"
+        );
     }
 }

@@ -26,11 +26,13 @@ impl Lane {
     #[must_use]
     pub fn take(region: &Arc<Region>) -> Option<Self> {
         let claim = region.pool.given.fetch_add(1, Ordering::Relaxed);
-        let copies = (region.pool.other == Other::Guest).then(Copies::default);
         (claim < region.pool.claims.len()).then(|| Self {
             region: Arc::clone(region),
             claim,
-            copies,
+            copies: match region.pool.other {
+                Other::Kernel => None,
+                Other::Guest { tile } => Some(Copies::with_room(tile)),
+            },
         })
     }
 
