@@ -398,13 +398,14 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
         }
     }
 
-    /// Drops prepared keys whose slots have moved on, now and then, and clears what of keys is left on the stack.
+    /// Drops prepared keys whose slots have moved on, now and then, and clears what of keys is left on the stack and in
+    /// registers.
     fn sweep(&mut self) {
         if self.swept.elapsed() >= SWEEP {
             self.swept = Instant::now();
             self.tally.swept += self.keys.sweep(self.parts.region.control());
             // Ciphers that ran on this thread kept round keys there.
-            wipe::dead_frames();
+            wipe::leftovers();
         }
     }
 }

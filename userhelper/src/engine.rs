@@ -162,7 +162,7 @@ pub fn run<L: Link>(
             });
             serving();
             let ended = dispatcher.run();
-            wipe::dead_frames();
+            wipe::leftovers_at_end();
             ended?
         }};
     }

@@ -169,7 +169,7 @@ fn read(
     }
     let key = check(&entry, algorithm).and_then(|key| prepare(key).map_err(Fault::Key));
     // Expansion builds the key in frames of its own before it is boxed, and works on halves of it.
-    wipe::dead_frames();
+    wipe::leftovers();
     key
 }
 

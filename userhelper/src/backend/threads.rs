@@ -23,7 +23,8 @@ const TASK_JOBS: usize = 32;
 /// Task buffers per worker: one at work, and enough waiting to even out the ends.
 const TASKS_PER_WORKER: usize = 6;
 
-/// How often a worker that never sleeps clears the stack that its ciphers used: they keep round keys there.
+/// How often a worker that never sleeps clears the stack and the registers that its ciphers used: they keep round keys
+/// there.
 const WIPE: Duration = Duration::from_millis(200);
 
 /// Jobs that one worker takes at a time, and what became of them.
@@ -238,7 +239,7 @@ impl Shared {
     /// A worker's life.
     fn work(&self, worker: usize, mut lane: Lane) {
         let mut idle_since = None;
-        // Since when the stack may hold parts of keys.
+        // Since when stack and registers may hold parts of keys.
         let mut used_since = None;
         while !self.stop.load(Ordering::Relaxed) {
             if let Some(mut task) = self.todo.pop() {
@@ -249,7 +250,7 @@ impl Shared {
                 self.dispatcher.wake();
                 idle_since = None;
                 if used_since.get_or_insert_with(Instant::now).elapsed() >= WIPE {
-                    wipe::dead_frames();
+                    wipe::leftovers();
                     used_since = None;
                 }
                 continue;
@@ -259,12 +260,12 @@ impl Shared {
                 std::hint::spin_loop();
             } else {
                 if used_since.take().is_some() {
-                    wipe::dead_frames();
+                    wipe::leftovers();
                 }
                 self.rest(worker);
             }
         }
-        wipe::dead_frames();
+        wipe::leftovers_at_end();
     }
 
     /// Sleeps until the dispatcher hands something out.
