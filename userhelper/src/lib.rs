@@ -10,8 +10,8 @@
 //!   [`mod@residue`] and tests.
 //! * [`cli`], [`list`], [`devices`], [`status`], [`table`], [`error`], [`holders`]: what the user sees.
 //!
-//! Raw memory is touched in `region` and `backend::gpu`, ioctls are made in `device`, registers are overwritten in `wipe`;
-//! the rest is safe Rust.
+//! Raw memory is touched in `region` and `backend::gpu`, ioctls are made in `device`, registers are overwritten in
+//! `wipe`; the rest is safe Rust.
 #![deny(unsafe_code)]
 
 pub mod backend;

@@ -1,6 +1,7 @@
 //! The machine's memory by page frames: through the kernel's own image of it, `/proc/kcore`, an ELF file whose
 //! segments say which physical addresses they show. What a frame is used for tells `/proc/kpageflags`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -83,7 +84,7 @@ impl Kernel {
         })
     }
 
-    /// What a page frame is used for.
+    /// What a page frame is used for. One that a processor keeps for itself, free, has no flag: `kernel` as well.
     fn place(&self, frame: u64) -> &'static str {
         let mut flags = [0; 8];
         if self.flags.read_at(&mut flags, frame * 8).ok() != Some(8) {
@@ -127,11 +128,11 @@ impl Kernel {
                 });
             }
             if hits > 0 {
-                // This process's memory and the file's own page are searched as well: nothing may be found there.
+                // This process's memory is searched as well, and the page that the kernel passes the bytes through, which
+                // it frees as it is: nothing may be found there. Another page goes through it.
+                let first = self.segments.first().map_or(0, |segment| segment.offset);
                 room.fill(0);
-                let _ = self
-                    .memory
-                    .read_at(room.get_mut(..64).unwrap_or_default(), 0);
+                let _ = self.memory.read_at(room, first);
                 room.fill(0);
             }
             all += u64::try_from(read).unwrap_or(0);
@@ -146,20 +147,40 @@ impl Kernel {
     }
 }
 
-/// Searches all memory. The result is how many bytes that were.
+/// Searches all memory. What is in a frame of the list `apart` has a place of its own. The result is how many bytes
+/// that were.
 ///
 /// # Errors
-/// What could not be opened.
-pub fn scan(search: &Search, found: &mut Found) -> io::Result<u64> {
+/// What could not be read, or a list that is none.
+pub fn scan(apart: Option<&Path>, search: &Search, found: &mut Found) -> io::Result<u64> {
+    let apart: BTreeMap<u64, String> = match apart {
+        Some(list) => frames(list)?.into_iter().collect(),
+        None => BTreeMap::new(),
+    };
     let kernel = Kernel::open()?;
     let mut bytes = 0;
     for segment in &kernel.segments {
         bytes += kernel.search(segment.offset, segment.bytes, search, |name, at| {
             let frame = (segment.physical + (at - segment.offset)) / PAGE;
-            found.add(name, kernel.place(frame));
+            if apart.contains_key(&frame) {
+                found.add(name, "listed");
+            } else {
+                found.add(name, kernel.place(frame));
+            }
         });
     }
     Ok(bytes)
+}
+
+/// The page frames that `pages` noted, with their places.
+fn frames(list: &Path) -> io::Result<Vec<(u64, String)>> {
+    let noted = fs::read_to_string(list)?;
+    let frame = |line: &str| {
+        let wrong = || io::Error::other(format!("`{line}` is no page frame and place"));
+        let (frame, place) = line.split_once(' ').ok_or_else(wrong)?;
+        Ok((frame.parse().map_err(|_| wrong())?, place.to_owned()))
+    };
+    noted.lines().map(frame).collect()
 }
 
 /// Searches page frames that `pages` noted. The result is how many bytes that were.
@@ -169,17 +190,15 @@ pub fn scan(search: &Search, found: &mut Found) -> io::Result<u64> {
 pub fn scan_pages(list: &Path, search: &Search, found: &mut Found) -> io::Result<u64> {
     let kernel = Kernel::open()?;
     let mut bytes = 0;
-    for line in fs::read_to_string(list)?.lines() {
-        let wrong = || io::Error::other(format!("`{line}` is no page frame and place"));
-        let (frame, place) = line.split_once(' ').ok_or_else(wrong)?;
-        let physical = frame.parse::<u64>().map_err(|_| wrong())? * PAGE;
+    for (frame, place) in frames(list)? {
+        let physical = frame * PAGE;
         let holds = |s: &&Segment| (s.physical..s.physical + s.bytes).contains(&physical);
         let Some(segment) = kernel.segments.iter().find(holds) else {
             continue;
         };
         let at = segment.offset + (physical - segment.physical);
         bytes += kernel.search(at, PAGE, search, |name, _| {
-            found.add(name, &format!("{place}:{}", kernel.place(physical / PAGE)));
+            found.add(name, &format!("{place}:{}", kernel.place(frame)));
         });
     }
     Ok(bytes)

@@ -40,6 +40,9 @@ pub enum Residue {
         /// In all memory of the machine
         #[arg(long)]
         kernel: bool,
+        /// With `--kernel`: the place of what is in page frames that `pages` noted is `listed`
+        #[arg(long, requires = "kernel")]
+        apart: Option<PathBuf>,
     },
     /// Note the page frames of a process: `FRAME PLACE` lines
     Pages {
@@ -80,6 +83,7 @@ pub fn run(what: Residue) -> io::Result<()> {
             pid,
             pages,
             kernel: _,
+            apart,
         } => {
             let mut all = secrets::all();
             if let Some(unknown) = patterns.iter().find(|name| !all.contains_key(*name)) {
@@ -93,7 +97,7 @@ pub fn run(what: Residue) -> io::Result<()> {
             let bytes = match (pid, pages) {
                 (Some(pid), _) => process::scan(pid, &search, &mut found)?,
                 (_, Some(list)) => kernel::scan_pages(&list, &search, &mut found)?,
-                _ => kernel::scan(&search, &mut found)?,
+                _ => kernel::scan(apart.as_deref(), &search, &mut found)?,
             };
             for ((pattern, place), count) in &found.0 {
                 println!("{pattern} {place} {count}");
