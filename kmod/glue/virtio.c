@@ -15,7 +15,7 @@
 #include "../include/kgpu_abi.h"
 #include "glue.h"
 
-/* A device that finds none waits with what it has to tell. */
+/* A device that finds none waits with what it has to tell. So many are taken at a time, too. */
 #define KGPU_GUEST_EVENTS 8
 
 struct kgpu_guest {
@@ -25,7 +25,9 @@ struct kgpu_guest {
 	spinlock_t lock; /* the queues, and all below but the wait queue */
 	struct virtqueue *setup, *events; /* NULL while the device is not in use */
 	bool stopping;
+	bool polling; /* events are poll's, and it is queued or runs */
 	struct delayed_work work;
+	struct work_struct poll;
 	wait_queue_head_t wait;
 	u64 answer;
 	u64 event[KGPU_GUEST_EVENTS];
@@ -136,7 +138,11 @@ int kgpu_glue_guest_set_up(struct kgpu_guest *guest, struct kgpu_pages *pages, u
 	return err;
 }
 
-/* The core is asked without the lock: it may wake the device. */
+/*
+ * The core is asked without the lock: it may wake the device. What is taken here is not handed out again, so there are
+ * no more turns than set-ups outstanding, which is one; a buffer that the device was not given breaks its queue, which
+ * ends both loops.
+ */
 static void kgpu_guest_answered(struct virtqueue *queue)
 {
 	struct kgpu_guest *guest = queue->vdev->priv;
@@ -168,26 +174,65 @@ static void kgpu_guest_post(struct virtqueue *queue, u64 *event)
 	virtqueue_add_inbuf(queue, &in, 1, event, GFP_ATOMIC);
 }
 
+/*
+ * Takes some events, with the lock held but for the core, which may wake the device. Whether there may be more, and
+ * interrupts are not wanted; no others come from a device that has been let go of.
+ */
+static bool kgpu_guest_take(struct kgpu_guest *guest, unsigned long *flags)
+{
+	unsigned int len, left = KGPU_GUEST_EVENTS;
+	u64 *event, code;
+
+	if (guest->events)
+		virtqueue_disable_cb(guest->events);
+	for (; guest->events && left; left--) {
+		event = virtqueue_get_buf(guest->events, &len);
+		if (!event) {
+			virtqueue_kick(guest->events);
+			if (virtqueue_enable_cb(guest->events))
+				return false;
+			/* One came meanwhile. */
+			virtqueue_disable_cb(guest->events);
+			continue;
+		}
+		code = READ_ONCE(*event);
+		kgpu_guest_post(guest->events, event);
+		spin_unlock_irqrestore(&guest->lock, *flags);
+		kgpu_rust_guest_event(guest->core, code, len);
+		spin_lock_irqsave(&guest->lock, *flags);
+	}
+	if (guest->events)
+		virtqueue_kick(guest->events);
+	return guest->events;
+}
+
+/*
+ * A device may use a buffer again as soon as it has it back: an interrupt takes some events, and what is left is for
+ * work that the scheduler sees, as long as there are any.
+ */
 static void kgpu_guest_told(struct virtqueue *queue)
 {
 	struct kgpu_guest *guest = queue->vdev->priv;
 	unsigned long flags;
-	unsigned int len;
-	u64 *event;
 
 	spin_lock_irqsave(&guest->lock, flags);
-	do {
-		virtqueue_disable_cb(queue);
-		while ((event = virtqueue_get_buf(queue, &len))) {
-			u64 code = READ_ONCE(*event);
+	/* Interrupts may be told to stop and come all the same. */
+	if (!guest->polling && kgpu_guest_take(guest, &flags)) {
+		guest->polling = true;
+		queue_work(kgpu_guest_queue, &guest->poll);
+	}
+	spin_unlock_irqrestore(&guest->lock, flags);
+}
 
-			kgpu_guest_post(queue, event);
-			spin_unlock_irqrestore(&guest->lock, flags);
-			kgpu_rust_guest_event(guest->core, code, len);
-			spin_lock_irqsave(&guest->lock, flags);
-		}
-	} while (!virtqueue_enable_cb(queue));
-	virtqueue_kick(queue);
+static void kgpu_guest_poll(struct work_struct *work)
+{
+	struct kgpu_guest *guest = container_of(work, struct kgpu_guest, poll);
+	unsigned long flags;
+
+	spin_lock_irqsave(&guest->lock, flags);
+	guest->polling = kgpu_guest_take(guest, &flags);
+	if (guest->polling)
+		queue_work(kgpu_guest_queue, &guest->poll);
 	spin_unlock_irqrestore(&guest->lock, flags);
 }
 
@@ -225,12 +270,13 @@ static int kgpu_guest_begin(struct kgpu_guest *guest)
 		return -EINVAL;
 	}
 	kgpu_rust_guest_start(guest->core);
-	for (i = 0; i < KGPU_GUEST_EVENTS; i++)
-		kgpu_guest_post(queues[1], &guest->event[i]);
 	spin_lock_irq(&guest->lock);
 	guest->setup = queues[0];
 	guest->events = queues[1];
 	guest->stopping = false;
+	/* With the lock: a device may use them before it is told that it is ready. */
+	for (i = 0; i < KGPU_GUEST_EVENTS; i++)
+		kgpu_guest_post(guest->events, &guest->event[i]);
 	spin_unlock_irq(&guest->lock);
 	virtio_device_ready(guest->device);
 	spin_lock_irq(&guest->lock);
@@ -252,6 +298,8 @@ static void kgpu_guest_end(struct kgpu_guest *guest)
 	guest->setup = NULL;
 	guest->events = NULL;
 	spin_unlock_irq(&guest->lock);
+	/* Not queued again, as it is where there are events only. */
+	cancel_work_sync(&guest->poll);
 	/* The helper has unmapped the region when this is done, if it is alive. */
 	virtio_reset_device(guest->device);
 	guest->device->config->del_vqs(guest->device);
@@ -274,6 +322,7 @@ static int kgpu_guest_probe(struct virtio_device *device)
 	guest->device = device;
 	spin_lock_init(&guest->lock);
 	INIT_DELAYED_WORK(&guest->work, kgpu_guest_work);
+	INIT_WORK(&guest->poll, kgpu_guest_poll);
 	init_waitqueue_head(&guest->wait);
 	err = kgpu_rust_guest_new(guest, device->index, &guest->core);
 	if (err)

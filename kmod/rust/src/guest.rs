@@ -275,7 +275,7 @@ fn describe(answer: &Attach, session: &Session) -> Result<(Pages, u64), Errno> {
     }
     if count > RUNS_MAX {
         log(
-            Level::Error,
+            Level::Warning,
             format_args!(
                 "the region is {count} pieces of memory, a guest device takes {RUNS_MAX}: a smaller pool_mib"
             ),

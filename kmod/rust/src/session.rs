@@ -189,7 +189,7 @@ impl Session {
         };
         let layout = Layout::new(sizes).map_err(|error| {
             ffi::log(
-                ffi::Level::Error,
+                ffi::Level::Warning,
                 format_args!("module parameters ring_entries, pool_mib, key_slots: {error}"),
             );
             Errno::INVAL
