@@ -274,6 +274,8 @@ static int kgpu_guest_begin(struct kgpu_guest *guest)
 	guest->setup = queues[0];
 	guest->events = queues[1];
 	guest->stopping = false;
+	/* It was cancelled with the events that it was queued for. */
+	guest->polling = false;
 	/* With the lock: a device may use them before it is told that it is ready. */
 	for (i = 0; i < KGPU_GUEST_EVENTS; i++)
 		kgpu_guest_post(guest->events, &guest->event[i]);

@@ -48,4 +48,4 @@ pub mod tally;
 pub mod validate;
 pub mod verify;
 pub mod waker;
-mod wipe;
+pub mod wipe;

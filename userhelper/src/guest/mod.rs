@@ -7,13 +7,13 @@
 //! * [`shared`], [`device`], `queue`, `memory`, `setup`: what both threads have: the device's queues and where it stands.
 //! * [`link`]: the dispatcher's end.
 
-mod connection;
+pub mod connection;
 pub mod device;
 pub mod filter;
 mod handler;
 pub mod link;
-mod memory;
-mod queue;
+pub mod memory;
+pub mod queue;
 pub mod serve;
 mod setup;
 pub mod shared;

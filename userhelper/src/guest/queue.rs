@@ -15,6 +15,19 @@ pub const SIZE_MAX: u16 = 1024;
 /// A buffer chain, taken from a queue.
 pub type Chain = DescriptorChain<Arc<GuestMemoryMmap>>;
 
+/// Where a queue lies in the guest's memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Rings {
+    /// The table of descriptors, 16 bytes each.
+    pub descriptors: GuestAddress,
+    /// The driver's ring: two numbers of 16 bits, then as many entries of 16 bits.
+    pub available: GuestAddress,
+    /// The device's ring: two numbers of 16 bits, then as many entries of 8 bytes.
+    pub used: GuestAddress,
+    /// Entries.
+    pub entries: u16,
+}
+
 /// A queue.
 #[derive(Debug)]
 pub struct Vring {
@@ -122,6 +135,23 @@ impl Vring {
             .then(|| self.queue.pop_descriptor_chain(Arc::clone(memory.mapped())))?
     }
 
+    /// Where the rings are, while the driver uses the queue.
+    pub fn rings(&self) -> Option<Rings> {
+        self.works().then(|| Rings {
+            descriptors: GuestAddress(self.queue.desc_table()),
+            available: GuestAddress(self.queue.avail_ring()),
+            used: GuestAddress(self.queue.used_ring()),
+            entries: self.queue.size(),
+        })
+    }
+
+    /// Rings the driver.
+    pub fn ring(&self) {
+        if let Some(call) = &self.call {
+            let _ = rustix::io::write(call, &1u64.to_ne_bytes());
+        }
+    }
+
     /// Gives a buffer back with a number in it, if it has room for one, and rings. Whether it had.
     pub fn give(
         &mut self,
@@ -134,9 +164,7 @@ impl Vring {
         let bytes = if written { 8 } else { 0 };
         // Rings that moved out of the memory since: the driver sees nothing, as it wants.
         let _ = self.queue.add_used(&**memory.mapped(), head, bytes);
-        if let Some(call) = &self.call {
-            let _ = rustix::io::write(call, &1u64.to_ne_bytes());
-        }
+        self.ring();
         written
     }
 }

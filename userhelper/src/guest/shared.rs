@@ -54,8 +54,8 @@ impl Shared {
         })
     }
 
-    /// The device. The thread that answers the guest's machine sets it up by this.
-    pub(super) fn device(&self) -> MutexGuard<'_, Device> {
+    /// The device. The thread that answers the guest's machine sets it up by this, and a test's device lies by it.
+    pub fn device(&self) -> MutexGuard<'_, Device> {
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -23,6 +23,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "faultinject",
         "the step sanitizer: stock kernels inject no faults",
     ),
+    ("flood", "the step uml, with one processor"),
     ("fuzz-device", "the step sanitizer"),
     ("mitigations", "the step of that name"),
     ("smoke", "the step mitigations"),

@@ -25,6 +25,9 @@ const SUITES: &[&str] = &[
     "guest",
 ];
 
+/// What runs with one processor: a device that keeps one keeps the guest.
+const ALONE: &[&str] = &["flood"];
+
 /// Of the suite that holds eCryptfs with our change against the stock one: the cipher that both have no driver of SIMD
 /// for. The others run there by `cargo xtask uml --suite ecryptfs`.
 const ECRYPTFS: &str = "ciphers=twofish:32";
@@ -47,6 +50,12 @@ pub fn suites(paths: &Paths, tally: &mut Tally) -> Result<()> {
     };
     let suites: Vec<String> = SUITES.iter().map(|s| (*s).to_owned()).collect();
     guests::boots(paths, Series::Uml, &suites, &machine, tally)?;
+    let alone: Vec<String> = ALONE.iter().map(|s| (*s).to_owned()).collect();
+    let one = Machine {
+        cpus: 1,
+        ..machine.clone()
+    };
+    guests::boots(paths, Series::Uml, &alone, &one, tally)?;
     let image = setup::for_kernels(paths, &[Series::Uml])?.remove(0);
     if !ecryptfs::cached(paths, &image) && time::left()? < FOR_SOURCE {
         tally.skip(format!(

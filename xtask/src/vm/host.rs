@@ -1,4 +1,4 @@
-//! Helpers on the host of a guest: as many as its suite says, each behind a virtio device of the guest's machine, and sent
+//! Helpers on the host of a guest: those that its suite names, each behind a virtio device of the guest's machine, and sent
 //! the signals that the suite asks for.
 
 use std::fs::{self, File};
@@ -9,8 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Starts the line of a suite that says how many.
+/// Starts the line of a suite that says how many of [`SERVE`] it wants.
 const WANTED: &str = "# host-helpers: ";
+/// Starts the line of a suite that names another, which is told its socket's path last.
+const OTHER: &str = "# host-helper: ";
+/// A helper as it should be.
+const SERVE: &str = "kgpu serve --backend cpu --vhost-user";
 /// The devices' virtio id: `kgpu_core::abi::guest::VIRTIO_ID`.
 pub const VIRTIO_ID: u32 = 22;
 /// How long a helper may take until it listens.
@@ -38,26 +42,36 @@ impl Drop for Helpers {
     }
 }
 
-/// How many helpers a suite wants.
-pub fn wanted(suite: &Path) -> Result<usize> {
+/// The words that start each helper that a suite wants, in the order of the guest's devices.
+pub fn wanted(suite: &Path) -> Result<Vec<Vec<String>>> {
     let text =
         fs::read_to_string(suite).with_context(|| format!("cannot read {}", suite.display()))?;
-    match text.lines().find_map(|line| line.strip_prefix(WANTED)) {
-        None => Ok(0),
-        Some(count) => count.parse().with_context(|| {
-            format!(
-                "{}: `{WANTED}{count}` is no number of helpers",
-                suite.display()
-            )
-        }),
+    let mut all = Vec::new();
+    for line in text.lines() {
+        let (count, words) = if let Some(count) = line.strip_prefix(WANTED) {
+            let count: usize = count.parse().with_context(|| {
+                format!(
+                    "{}: `{WANTED}{count}` is no number of helpers",
+                    suite.display()
+                )
+            })?;
+            (count, SERVE)
+        } else if let Some(words) = line.strip_prefix(OTHER) {
+            (1, words)
+        } else {
+            continue;
+        };
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        all.extend(std::iter::repeat_n(words, count));
     }
+    Ok(all)
 }
 
 impl Helpers {
-    /// Starts `count` of `program`, with sockets and logs in `work`, and waits until they listen.
-    pub fn start(program: &Path, count: usize, work: &Path) -> Result<Self> {
+    /// Starts each of `wanted`, a program's path and its words, with sockets and logs in `work`, and waits until they listen.
+    pub fn start(wanted: &[(PathBuf, &[String])], work: &Path) -> Result<Self> {
         let mut helpers = Self::default();
-        for number in 0..count {
+        for (number, (program, words)) in wanted.iter().enumerate() {
             let socket = work.join(format!("helper-{number}.sock"));
             let log = work.join(format!("helper-{number}.log"));
             let file =
@@ -66,7 +80,7 @@ impl Helpers {
                 fs::remove_file(&socket)?;
             }
             let child = Command::new(program)
-                .args(["serve", "--backend", "cpu", "--vhost-user"])
+                .args(*words)
                 .arg(&socket)
                 .stdin(Stdio::null())
                 .stdout(file.try_clone()?)
@@ -125,10 +139,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_suite_says_how_many_it_wants() {
+    fn a_suite_says_which_it_wants() {
         let suites = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/guest/suites"));
-        assert_eq!(wanted(&suites.join("guest.sh")).unwrap(), 2);
-        assert_eq!(wanted(&suites.join("smoke.sh")).unwrap(), 0);
+        let of = |suite: &str| -> Vec<String> {
+            let all = wanted(&suites.join(suite)).unwrap();
+            all.iter().map(|words| words.join(" ")).collect()
+        };
+        assert_eq!(of("guest.sh"), [SERVE, SERVE]);
+        assert_eq!(of("flood.sh"), [SERVE, "evil-helper events"]);
+        assert!(of("smoke.sh").is_empty());
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_refused() {
+        let suite = std::env::temp_dir().join(format!("kgpu-wanted-{}", std::process::id()));
+        fs::write(&suite, "# host-helpers: two\n").unwrap();
+        let refused = wanted(&suite);
+        fs::remove_file(&suite).unwrap();
+        assert!(refused.is_err());
     }
 
     #[test]

@@ -285,14 +285,21 @@ fn helpers(
     machine: &Machine,
     work: &Path,
 ) -> Result<host::Helpers> {
-    let count = host::wanted(&script(paths, suite))?;
-    if count == 0 {
-        return Ok(host::Helpers::default());
+    let wanted = host::wanted(&script(paths, suite))?;
+    let mut commands = Vec::new();
+    for words in &wanted {
+        let (name, words) = words
+            .split_first()
+            .context("a helper on the host has no name")?;
+        let ours = guest.programs.iter().find(|path| path.ends_with(name));
+        // Another build of the helper, not of those that harm.
+        let other = machine.helper.as_ref().filter(|_| name == "kgpu");
+        let program = other
+            .or(ours)
+            .with_context(|| format!("no {name} was built: say which helper with --helper"))?;
+        commands.push((program.clone(), words));
     }
-    let ours = guest.programs.iter().find(|path| path.ends_with("kgpu"));
-    let program = machine.helper.as_ref().or(ours);
-    let program = program.context("no helper was built: say which with --helper")?;
-    host::Helpers::start(program, count, work)
+    host::Helpers::start(&commands, work)
 }
 
 fn script(paths: &Paths, suite: &str) -> PathBuf {

@@ -2,11 +2,12 @@
 //!
 //! `lie` serves rightly until it tells its one lie; `serve` serves rightly and fast until it is
 //! told over a socket to strike, and ends when its session does, with an exit code that says how;
-//! `tell` is the other end of that socket.
+//! `tell` is the other end of that socket. `events` is not in the guest but on its host, behind a device.
 #![deny(unsafe_code)]
 
 mod commands;
 mod control;
+mod events;
 mod flip;
 mod liar;
 mod region;
@@ -59,6 +60,11 @@ enum What {
         /// Attach only when told `attach` on the socket
         #[arg(long)]
         wait: bool,
+    },
+    /// Be a guest's device that uses each event's buffer again at once, for as long as the guest has it
+    Events {
+        /// Path of the socket that the guest's machine connects to
+        socket: PathBuf,
     },
     /// Send a command to a serving one and print what it answers
     Tell {
@@ -115,6 +121,7 @@ fn main() -> ExitCode {
             takeover,
             wait,
         } => serve::run(&control, seed, takeover, wait).map(|over| ExitCode::from(over.code())),
+        What::Events { socket } => events::run(&socket).map(|()| ExitCode::SUCCESS),
         What::Tell { control, words } => commands::tell(&control, &words.join(" ")),
     };
     done.unwrap_or_else(|trouble| {
