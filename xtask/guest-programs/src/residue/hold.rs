@@ -1,11 +1,13 @@
 //! A user of the crypto API (AF_ALG) with known secrets, that keeps no copy of them: a key is unmasked for the call
-//! that sets it, the plaintext for the call that sends it, and both are cleared behind it.
+//! that sets it, the plaintext for the call that sends it, and both are cleared behind it, in registers too: what the kernel
+//! saved of them stays in its memory after this process, where a scan would take it for the module's or the helper's.
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use kgpu_userhelper::wipe;
 use kgpu_verify::residue::MASK;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -165,8 +167,10 @@ pub fn run(driver: &str, key_bytes: usize) -> io::Result<()> {
             "run" => transform.as_ref().ok_or_else(open)?.run(number)?,
             _ => return Err(io::Error::other(format!("`{line}` is no order"))),
         }
+        wipe::leftovers();
         writeln!(answer, "done {line}")?;
         answer.flush()?;
     }
+    wipe::leftovers_at_end();
     Ok(())
 }
