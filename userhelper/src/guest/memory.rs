@@ -152,7 +152,7 @@ impl Memory {
     /// Where runs lie; those that follow on each other in a file are one place.
     ///
     /// # Errors
-    /// [`SetUpError::Outside`] for the first run that is not whole inside one area.
+    /// `SetUpError::Outside` for the first run that is not whole inside one area.
     pub fn places(&self, runs: &[PageRun]) -> Result<Vec<Place>, SetUpError> {
         let mut places: Vec<Place> = Vec::new();
         for run in runs {
