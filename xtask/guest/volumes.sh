@@ -53,6 +53,6 @@ fio_verify() {
 	_file=$1
 	_mib=$2
 	shift 2
-	${EXEC:-} fio --name=verify --filename="$_file" --size="$_mib"M --rw=randwrite --bs=4k-64k --direct=1 --ioengine=libaio --iodepth=8 \
+	fio --name=verify --filename="$_file" --size="$_mib"M --rw=randwrite --bs=4k-64k --direct=1 --ioengine=libaio --iodepth=8 \
 		--verify=crc32c --do_verify=1 --verify_fatal=1 --output-format=terse --terse-version=3 "$@"
 }
