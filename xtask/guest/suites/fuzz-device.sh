@@ -35,6 +35,10 @@ fuzz() {
 phase kgpu
 # Children that touch what is not mapped, and a call that the kernel finds odd.
 expect_log "show_signal_msg: "
+# The rest of such a line, which the kernel prints by pieces: another processor's line between them makes it one of its own,
+# with the level that a line without one has.
+expect_log "in kgpu-guest["
+expect_log "likely on CPU "
 expect_log "attempted to duplicate a private mapping with mremap"
 load crossover='*=0' pool_mib=1 ring_entries=8 deadline_ms=1000
 [ ! -e $LEAKS ] || echo scan >$LEAKS
