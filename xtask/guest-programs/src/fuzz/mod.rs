@@ -51,6 +51,13 @@ pub struct Options {
     refused: bool,
 }
 
+impl Options {
+    /// Whether there are sessions at all: a program's own, or one that root attached before.
+    const fn attaches(&self) -> bool {
+        !self.refused && (!self.unprivileged || self.seed.is_multiple_of(2))
+    }
+}
+
 /// Why there was no run.
 #[derive(Debug)]
 pub struct Trouble(&'static str, Option<Errno>);
@@ -88,14 +95,11 @@ pub fn run(options: &Options) -> Result<bool, Trouble> {
         arena: Arena::new().map_err(trouble("mmap of the arena"))?,
         tally: Tally::new().map_err(trouble("mmap of the counters"))?,
     };
+    if options.attaches() {
+        through(options, &mut start)?;
+    }
     if options.unprivileged {
-        let device = open().map_err(trouble("open as root"))?;
-        if options.seed.is_multiple_of(2) {
-            let mut answer = handshake();
-            attach(&device, &mut answer).map_err(trouble("attach as root"))?;
-            start.sizes = sizes_of(&answer);
-        }
-        start.device = Some(device);
+        open_as_root(options, &mut start)?;
         raw::drop_privileges().map_err(|call| Trouble(call, None))?;
     }
     let ends = processes(options, &start)?;
@@ -103,6 +107,57 @@ pub fn run(options: &Options) -> Result<bool, Trouble> {
         println!("{line}");
     }
     Ok(judge(options, start.tally, &ends))
+}
+
+/// What an unprivileged run begins with: the device open, and attached every other time.
+fn open_as_root(options: &Options, start: &mut Start) -> Result<(), Trouble> {
+    let device = open().map_err(trouble("open as root"))?;
+    if options.attaches() {
+        let until = Instant::now() + PATIENCE;
+        let mut answer = handshake();
+        // The session before may still be going.
+        while let Err(errno) = attach(&device, &mut answer) {
+            if Instant::now() > until {
+                return Err(Trouble("attach as root", Some(errno)));
+            }
+            thread::sleep(Duration::from_millis(20));
+            answer = handshake();
+        }
+        start.sizes = sizes_of(&answer);
+    }
+    start.device = Some(device);
+    Ok(())
+}
+
+/// What has to succeed in a run that may attach, in an order in which it can.
+const THROUGH: [Kind; 5] = [
+    Kind::MapPart,
+    Kind::Start,
+    Kind::Kick,
+    Kind::Peek,
+    Kind::StoreWord,
+];
+
+/// A process of its own that tries each of [`THROUGH`] until it succeeds, with a session of its own: whether one at random
+/// does depends on how many there are in the time, and on how soon one detaches.
+fn through(options: &Options, start: &mut Start) -> Result<(), Trouble> {
+    let mut kinds = Vec::new();
+    if options.unprivileged {
+        open_as_root(options, start)?;
+    } else {
+        kinds.extend([Kind::Open, Kind::Attach]);
+    }
+    kinds.extend(THROUGH);
+    let child = raw::spawn(|| {
+        if !options.unprivileged || raw::drop_privileges().is_ok() {
+            let shared = shared(start);
+            stepper(start, &shared, options.seed).insist(&kinds);
+        }
+    })
+    .map_err(trouble("fork"))?;
+    let _ended = raw::wait(child, true);
+    start.device = None;
+    Ok(())
 }
 
 /// How many processes ended how.
@@ -151,16 +206,10 @@ fn processes(options: &Options, start: &Start) -> Result<Ends, Trouble> {
 
 /// One process: threads that share descriptors and the arena.
 fn process(start: &Start, seed: u64) {
-    let fd = start.device.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-    let shared = Shared::new(fd, start.sizes);
+    let shared = shared(start);
     thread::scope(|scope| {
         for number in 0..THREADS {
-            let mut stepper = Stepper {
-                random: Random::new(seed ^ (number << 56)),
-                arena: start.arena,
-                shared: &shared,
-                tally: start.tally,
-            };
+            let mut stepper = stepper(start, &shared, seed ^ (number << 56));
             scope.spawn(move || {
                 for _ in 0..STEPS {
                     stepper.step();
@@ -168,6 +217,20 @@ fn process(start: &Start, seed: u64) {
             });
         }
     });
+}
+
+fn shared(start: &Start) -> Shared {
+    let fd = start.device.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+    Shared::new(fd, start.sizes)
+}
+
+fn stepper<'a>(start: &Start, shared: &'a Shared, seed: u64) -> Stepper<'a> {
+    Stepper {
+        random: Random::new(seed),
+        arena: start.arena,
+        shared,
+        tally: start.tally,
+    }
 }
 
 /// Prints a check a line; whether all passed.
@@ -207,14 +270,6 @@ fn judge(options: &Options, tally: Tally, ends: &Ends) -> bool {
     );
     let opened = tally.succeeded(Kind::Open);
     let attached = tally.succeeded(Kind::Attach) + tally.succeeded(Kind::AttachSpoiled);
-    let through = [
-        Kind::MapPart,
-        Kind::Start,
-        Kind::Kick,
-        Kind::StoreWord,
-        Kind::Peek,
-    ];
-    let deep: Vec<u64> = through.iter().map(|k| tally.succeeded(*k)).collect();
     if options.unprivileged || options.refused {
         check(
             "nothing was opened without the capability".into(),
@@ -233,12 +288,11 @@ fn judge(options: &Options, tally: Tally, ends: &Ends) -> bool {
             format!("{opened}, {attached}"),
         );
     }
-    let attached_before = options.unprivileged && options.seed.is_multiple_of(2);
-    if attached_before || !(options.unprivileged || options.refused) {
-        let all = deep.iter().all(|count| *count > 0);
+    if options.attaches() {
+        let deep = THROUGH.map(|kind| tally.succeeded(kind));
         check(
-            format!("calls of {through:?} got through"),
-            all,
+            format!("calls of {THROUGH:?} got through"),
+            deep.iter().all(|count| *count > 0),
             format!("{deep:?}"),
         );
     }

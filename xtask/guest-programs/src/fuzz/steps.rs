@@ -47,6 +47,9 @@ pub const BAD: &[u64] = &[
     u64::MAX,
 ];
 
+/// Most tries of one kind of step that has to succeed.
+const TRIES: u32 = 2_000;
+
 /// Descriptors and sizes that the threads of a process share.
 #[derive(Debug)]
 pub struct Shared {
@@ -91,6 +94,21 @@ impl Stepper<'_> {
         let kind = self.choose();
         let result = self.make(kind);
         self.tally.count(kind, result);
+    }
+
+    /// Tries each of these until it succeeds, and maps parts in between, as a session needs them all. Counts every try.
+    pub fn insist(&mut self, kinds: &[Kind]) {
+        for kind in kinds {
+            for _ in 0..TRIES {
+                let result = self.make(*kind);
+                self.tally.count(*kind, result);
+                if result.is_ok() {
+                    break;
+                }
+                let mapped = self.map_part();
+                self.tally.count(Kind::MapPart, mapped);
+            }
+        }
     }
 
     fn choose(&mut self) -> Kind {
