@@ -9,7 +9,7 @@ FOLDERS="aes:32 twofish:32 blowfish:16"
 
 # counter NAME: a counter of the module, 0 if there is none.
 counter() {
-	awk -v name="$1" '$1 == name { value = $2 } END { print value + 0 }' $COUNTERS
+	awk -v name="$1" '$1 == name { value = $2 } END { printf "%.0f\n", value }' $COUNTERS
 }
 
 # part N OF "A:B:C": the N-th part.

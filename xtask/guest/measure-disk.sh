@@ -34,7 +34,7 @@ disk_row() {
 	_spent=$(clocks_since "$_clocks")
 	case $5 in *read) _at=6 _percent=18 ;; *) _at=47 _percent=59 ;; esac
 	_numbers=$(grep '^3;' /tmp/fio.out | cut -d';' -f$_at,$((_at + 3)),$_percent,$((_percent + 1)) |
-		sed 's/;[0-9.]*%=/;/g' | awk -F';' '{ printf "bytes=%d ns=%d p50-ns=%d p99-ns=%d", $1 * 1024, $2 * 1000000, $3 * 1000, $4 * 1000 }')
+		sed 's/;[0-9.]*%=/;/g' | awk -F';' '{ printf "bytes=%.0f ns=%.0f p50-ns=%.0f p99-ns=%.0f", $1 * 1024, $2 * 1000000, $3 * 1000, $4 * 1000 }')
 	row "disk by=$1 what=xts($2) key=$(($3 / 8)) op=$5 size=$_block unit=$4 depth=$6 $_numbers $_spent $(own_since "xts($2)" "$_before")"
 	RAN=$((RAN + 1))
 }

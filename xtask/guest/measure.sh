@@ -13,7 +13,7 @@ own() {
 			if (rest ~ /^fallback.*bytes$/) fallback += $2
 			if (rest == "zero-copy") zero = $2
 		}
-		END { printf "%d %d %d", helper, fallback, zero }' $COUNTERS
+		END { printf "%.0f %.0f %.0f", helper, fallback, zero }' $COUNTERS
 }
 
 # own_since NAME "BEFORE": the same, as what was added since, in words of a row.
@@ -29,7 +29,7 @@ clocks() {
 	awk -v helper="$_ticks" '
 		FNR == 1 && FILENAME == "/proc/uptime" { split($1, up, "."); passed = up[1] * 100 + up[2] }
 		$1 == "cpu" { idle = $5 + $6 }
-		END { printf "%d %d %d", passed, idle, helper }' /proc/uptime /proc/stat
+		END { printf "%.0f %.0f %.0f", passed, idle, helper }' /proc/uptime /proc/stat
 }
 
 # clocks_since "BEFORE": what passed, in words of a row, in nanoseconds: time, all processors' busy time, the helper's.

@@ -3,7 +3,7 @@
 COUNTERS=/sys/kernel/debug/kgpu/counters
 
 # counted REGEX: the sum of all counters of the module whose name matches.
-counted() { awk -v name="$1" '$1 ~ name { sum += $2 } END { printf "%d\n", sum }' $COUNTERS; }
+counted() { awk -v name="$1" '$1 ~ name { sum += $2 } END { printf "%.0f\n", sum }' $COUNTERS; }
 # more_than N REGEX
 more_than() { [ "$(counted "$2")" -gt "$1" ]; }
 # grows NAME REGEX BEFORE [SECONDS]: the counters' sum gets above what it was.
