@@ -48,3 +48,23 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::FromZeros;
+
+    #[test]
+    fn what_the_cpu_computed_is_told_apart() {
+        let mut tally = Tally::default();
+        for backend in [CPU_CODE, CPU_CODE + 1, CPU_CODE] {
+            let completion = Completion {
+                backend,
+                ..Completion::new_zeroed()
+            };
+            tally.count(&completion, 512, None);
+        }
+        let found = (tally.requests, tally.bytes, tally.by_cpu, tally.faults);
+        assert_eq!(found, (3, 1536, 2, 0));
+    }
+}

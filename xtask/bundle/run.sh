@@ -219,7 +219,8 @@ helpers_start() {
 		# Short, whatever the folder for the results is called: a socket's name has room for 107 bytes.
 		socket=$sockets/$number
 		# shellcheck disable=SC2086
-		on "$helper_on" "$kgpu" serve --backend "$backend" --vhost-user "$socket" $helper_options \
+		# Ends with its guest, also where this script is gone before.
+		on "$helper_on" "$kgpu" serve --backend "$backend" --vhost-user "$socket" --once $helper_options \
 			>"$out/$1-helper-$number.log" 2>&1 </dev/null &
 		helper_pids="$helper_pids $!"
 		waited=0
@@ -240,7 +241,8 @@ helpers_start() {
 helpers_end() {
 	number=0 ended=
 	for pid in $helper_pids; do
-		kill -TERM "$pid" 2>/dev/null
+		# A guest that ended early may have left one stopped.
+		kill -TERM "$pid" 2>/dev/null && kill -CONT "$pid"
 		wait "$pid"
 		case $? in
 		0) ;;
@@ -277,6 +279,7 @@ guest_lines() {
 				line="${line%%helper-ns=0*}helper-ns=$spent${line#*helper-ns=0}"
 			fi
 			;;
+		# shellcheck disable=SC2086
 		'@@ host '*) helper_signal ${line#@@ host } ;;
 		'@@ note '* | '@@ ok '* | '@@ not ok '*) printf '%s\n' "${line#@@ }" ;;
 		esac

@@ -1,4 +1,5 @@
 # Helpers on the guest's host, each behind a virtio device: `. /suite/hosted.sh` after lib.sh.
+. /suite/sample.sh
 
 # on_host SIGNAL HELPER: has the host send one of its helpers a signal.
 on_host() { emit "host $1 $2"; }
@@ -7,7 +8,6 @@ live_is_not() { state_is live && [ "$(field helper)" != "$1" ]; }
 hand_log() {
 	dmesg -rc | sed 's/^/@@ dmesg /' >$RESULTS
 }
-in_flight() { awk '$1 == "in-flight" { n = $2 } END { exit !(n > 0) }' /sys/kernel/debug/kgpu/counters; }
 
 # kill_hosted: SIGKILL to the live helper with requests in hand: stopped first, so that it has some.
 kill_hosted() {
@@ -16,7 +16,7 @@ kill_hosted() {
 	hand_log
 	on_host STOP "$_device"
 	sleep 1
-	check "the helper has requests in hand" wait_until 20 in_flight
+	check "the helper has requests in hand" wait_until 20 more_than 0 '^in-flight$'
 	on_host KILL "$_device"
 }
 # only_the_connection: the machine's own driver warns of what it reads from a connection that is gone, with all that goes

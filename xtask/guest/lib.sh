@@ -18,15 +18,12 @@ note() {
 
 # ok NAME, fail NAME [WHY], skip NAME WHY: one check's outcome. `fail` does not end the suite.
 ok() {
-	WAITED=
 	echo "ok - $*"
 	emit "ok - $*"
 }
 fail() {
-	_why="$WAITED${2:-}"
-	WAITED=
-	echo "not ok - $1${_why:+ # $_why}"
-	emit "not ok - $1${_why:+ # $_why}"
+	echo "not ok - $1${2:+ # $2}"
+	emit "not ok - $1${2:+ # $2}"
 	FAILED=1
 	return 1
 }
@@ -38,6 +35,7 @@ skip() {
 # check NAME COMMAND...: the command must succeed; its last line of output says why it did not.
 check() {
 	_name=$1
+	WAITED=
 	shift
 	if "$@" >/tmp/check.out 2>&1; then
 		cat /tmp/check.out
@@ -45,7 +43,7 @@ check() {
 	else
 		_rc=$?
 		cat /tmp/check.out
-		fail "$_name" "$* gave $_rc: $(tail -n 1 /tmp/check.out)"
+		fail "$_name" "$WAITED$* gave $_rc: $(tail -n 1 /tmp/check.out)"
 	fi
 }
 
@@ -105,8 +103,8 @@ cmdline() {
 	return 1
 }
 
-# wait_until SECONDS COMMAND...: polls until the command succeeds. A check that fails for it says so: the host may have been
-# too busy.
+# wait_until SECONDS COMMAND...: polls until the command succeeds. A check that is this wait, and nothing else, says by $WAITED
+# that it was in vain: the host may have been too busy. What is compared after a wait is a check of its own.
 WAITED=
 wait_until() {
 	WAITED=
@@ -189,7 +187,7 @@ start_helper() {
 		kgpu serve "$@" >>/tmp/helper.log 2>&1 &
 		HELPER=$!
 	fi
-	wait_for_state live || fail "helper is live" "state $(state); $(tail -n 1 /tmp/helper.log)"
+	wait_for_state live || fail "helper is live" "${WAITED}state $(state); $(tail -n 1 /tmp/helper.log)"
 }
 
 # stop_helper: asks the helper to drain and end (a host's goes on: the module lets go of its device); kill_helper gives it

@@ -11,7 +11,7 @@ grows() {
 	if wait_until "${4:-20}" more_than "$3" "$2"; then
 		ok "$1: $(($(counted "$2") - $3))"
 	else
-		fail "$1" "$2 stayed $3"
+		fail "$1" "$WAITED$2 stayed $3"
 	fi
 }
 

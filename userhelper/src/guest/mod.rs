@@ -3,8 +3,8 @@
 //! moment; what they can reach is this process, which has no rights.
 //!
 //! * [`serve`]: the main thread: socket, guests, sessions; [`socket`], [`filter`].
-//! * `connection`, `handler`: the thread that answers the guest's machine and hears its doorbell.
-//! * [`shared`], [`device`], `queue`, `memory`, `setup`: what both threads have: the device's queues and where it stands.
+//! * [`connection`], `handler`: the thread that answers the guest's machine and hears its doorbell.
+//! * [`shared`], [`device`], [`queue`], [`memory`], `setup`: what both threads have: the device's queues and where it stands.
 //! * [`link`]: the dispatcher's end.
 
 pub mod connection;

@@ -4,7 +4,7 @@ use super::dmesg;
 
 /// Starts each line of the protocol.
 const MARK: &str = "@@ ";
-/// Is in the reason of a failed check that waited for something (`wait_until` of the suites' lib.sh).
+/// Starts the reason of a failed check that was a wait and nothing else (`wait_until` of the suites' lib.sh).
 const WAITED: &str = " # waited in vain, ";
 
 /// One line from the guest.
