@@ -24,7 +24,7 @@
 #define pr_fmt(fmt) "kgpu: " fmt
 
 /* The core's part of a request: JOB_BYTES in rust/src/job.rs; compared at load. */
-#define KGPU_JOB_BYTES 128
+#define KGPU_JOB_BYTES 136
 
 struct kgpu_tfm_core; /* the core's transform, opaque here */
 struct kgpu_opener;   /* the core's part of an open file */
@@ -93,6 +93,7 @@ enum kgpu_param {
 	KGPU_PARAM_SHARE_PERCENT,
 	KGPU_PARAM_QUEUE_LIMIT,
 	KGPU_PARAM_RECHECK,
+	KGPU_PARAM_DELIVER_KIB,
 };
 
 /* ---- The core ---- */
@@ -105,13 +106,14 @@ int kgpu_rust_tfm_new(u32 index, struct kgpu_tfm_core **out);
 void kgpu_rust_tfm_free(struct kgpu_tfm_core *tfm);
 int kgpu_rust_tfm_set_key(const struct kgpu_tfm_core *tfm, const u8 *key, size_t len);
 void kgpu_rust_tfm_clear_key(const struct kgpu_tfm_core *tfm);
-int kgpu_rust_skcipher(const struct kgpu_tfm_core *tfm, struct kgpu_job *job, int decrypt, u32 len,
-		       const u8 *iv);
+int kgpu_rust_skcipher(const struct kgpu_tfm_core *tfm, struct kgpu_job *job, int decrypt, int waits,
+		       u32 len, const u8 *iv);
 s64 kgpu_rust_check(const struct kgpu_tfm_core *tfm, const struct kgpu_description *request);
 int kgpu_rust_submit(const struct kgpu_tfm_core *tfm, struct kgpu_job *job,
 		     const struct kgpu_description *request);
 void kgpu_rust_unit_iv(const struct kgpu_job *job, u32 unit, u8 *iv);
 void kgpu_rust_fallback_done(struct kgpu_job *job, int error);
+void kgpu_rust_deliver(struct kgpu_job *job);
 int kgpu_rust_buffer_new(u32 len, struct kgpu_place *out);
 void kgpu_rust_buffer_free(const struct kgpu_place *place, int lost);
 int kgpu_rust_open(struct kgpu_opener **out);
@@ -150,6 +152,7 @@ void kgpu_glue_unlock(u64 flags);
 u32 kgpu_glue_random(void);
 void kgpu_glue_relax(void);
 u64 kgpu_glue_owner(void);
+u32 kgpu_glue_processors(void);
 int kgpu_glue_pid(void);
 int kgpu_glue_capable(void);
 struct kgpu_pages *kgpu_glue_pages_new(size_t count);
@@ -187,6 +190,7 @@ void kgpu_guest_exit(void);
 int kgpu_glue_enqueue(struct kgpu_job *job);
 struct kgpu_job *kgpu_glue_dequeue(void);
 void kgpu_glue_fallback_later(struct kgpu_job *job, int taken_over);
+void kgpu_glue_deliver_later(struct kgpu_job *job);
 void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len);
 void kgpu_glue_read_result(struct kgpu_job *job, u32 at, u8 *to, u32 len);
 void kgpu_glue_write_result(struct kgpu_job *job, const u8 *from, u32 len);

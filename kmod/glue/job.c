@@ -9,7 +9,7 @@
 
 static struct crypto_queue kgpu_queue;
 static DEFINE_SPINLOCK(kgpu_queue_lock);
-static struct workqueue_struct *kgpu_fallback_wq;
+static struct workqueue_struct *kgpu_fallback_wq, *kgpu_deliver_wq;
 
 static struct kgpu_job *kgpu_job_of(struct crypto_async_request *areq)
 {
@@ -75,6 +75,17 @@ void kgpu_glue_fallback_later(struct kgpu_job *job, int taken_over)
 	queue_work(kgpu_fallback_wq, &job->work);
 }
 
+static void kgpu_deliver_work(struct work_struct *work)
+{
+	kgpu_rust_deliver(container_of(work, struct kgpu_job, work));
+}
+
+void kgpu_glue_deliver_later(struct kgpu_job *job)
+{
+	INIT_WORK(&job->work, kgpu_deliver_work);
+	queue_work(kgpu_deliver_wq, &job->work);
+}
+
 void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len)
 {
 	struct scatterlist *src, *dst;
@@ -125,10 +136,18 @@ int kgpu_job_init(void)
 {
 	crypto_init_queue(&kgpu_queue, kgpu_rust_queue_limit());
 	kgpu_fallback_wq = alloc_workqueue("kgpu-fallback", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return kgpu_fallback_wq ? 0 : -ENOMEM;
+	if (!kgpu_fallback_wq)
+		return -ENOMEM;
+	kgpu_deliver_wq = alloc_workqueue("kgpu-deliver", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!kgpu_deliver_wq) {
+		destroy_workqueue(kgpu_fallback_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void kgpu_job_exit(void)
 {
+	destroy_workqueue(kgpu_deliver_wq);
 	destroy_workqueue(kgpu_fallback_wq);
 }

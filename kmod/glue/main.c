@@ -12,8 +12,9 @@ static struct task_struct *kgpu_engine;
 
 void kgpu_glue_wake_engine(void)
 {
-	atomic_set(&kgpu_engine_wanted, 1);
-	wake_up(&kgpu_engine_wait);
+	/* Who made it wanted wakes it. */
+	if (!atomic_xchg(&kgpu_engine_wanted, 1))
+		wake_up(&kgpu_engine_wait);
 }
 
 static int kgpu_engine_thread(void *unused)
@@ -79,6 +80,8 @@ KGPU_PARAM_MODE(queue_limit, KGPU_PARAM_QUEUE_LIMIT, 0444,
 		"requests that may wait before submitters are held back (default 4096)");
 KGPU_PARAM(recheck, KGPU_PARAM_RECHECK,
 	   "one in so many results of a helper is computed again and compared (default 0: none)");
+KGPU_PARAM(deliver_kib, KGPU_PARAM_DELIVER_KIB,
+	   "KiB of results together from which other processors help to copy them (default 64, 0: never)");
 
 static char *register_when = "load";
 module_param_named(register, register_when, charp, 0444);

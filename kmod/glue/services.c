@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Services of the kernel for the Rust core: log, memory, time, the lock, pages, user copies. */
+#include <linux/cpumask.h>
 #include <linux/cred.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
@@ -89,6 +90,11 @@ u64 kgpu_glue_owner(void)
 
 	/* Root's processes are told apart; a user's are not, lest he multiply by forking. */
 	return uid ? uid : (u64)task_tgid_nr(current) | 1ULL << 32;
+}
+
+u32 kgpu_glue_processors(void)
+{
+	return num_online_cpus();
 }
 
 int kgpu_glue_pid(void)

@@ -79,7 +79,9 @@ static int kgpu_skcipher_crypt(struct skcipher_request *req, int decrypt)
 	job->areq = &req->base;
 	job->api = NULL;
 	job->decrypt = decrypt;
-	return kgpu_rust_skcipher(ctx->core, job, decrypt, req->cryptlen, req->iv);
+	return kgpu_rust_skcipher(ctx->core, job, decrypt,
+				  !!(req->base.flags & CRYPTO_TFM_REQ_MAY_BACKLOG), req->cryptlen,
+				  req->iv);
 }
 
 static int kgpu_skcipher_encrypt(struct skcipher_request *req)

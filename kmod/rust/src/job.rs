@@ -1,18 +1,16 @@
 //! The module's own part of a request, kept inside the request itself so that accepting one
 //! allocates nothing.
 
-use alloc::sync::Arc;
 use core::num::NonZeroU64;
 
 use kgpu_core::request::Shape;
-use kgpu_core::runs::Run;
 
 use crate::ffi::Job;
-use crate::session::Session;
+use crate::held::Held;
 use crate::tfm::TfmRef;
 
 /// Bytes the glue reserves for [`JobCore`] (`KGPU_JOB_BYTES` in glue/glue.h).
-pub const JOB_BYTES: usize = 128;
+pub const JOB_BYTES: usize = 136;
 
 const _: () = assert!(size_of::<JobCore>() <= JOB_BYTES && align_of::<JobCore>() <= 8);
 
@@ -44,19 +42,11 @@ pub struct JobCore {
     pub taken_over: bool,
     /// It missed its deadline, which was then, in nanoseconds.
     pub deadline: Option<NonZeroU64>,
-    /// The helper's result, to be compared with what the fallback is computing.
-    pub recheck: Option<Recheck>,
-}
-
-/// A helper's result that is kept until the fallback has computed the same request.
-#[derive(Debug)]
-pub struct Recheck {
-    /// The session whose pool holds it.
-    pub session: Arc<Session>,
-    /// The pool granules to give back.
-    pub pool: Run,
-    /// Where in the pool the result begins.
-    pub at: u64,
+    /// Its bytes in a pool: the source, before it is with a helper; the helper's result, until it is
+    /// delivered or compared with what the fallback is computing.
+    pub held: Option<Held>,
+    /// The next of those whose results are delivered together.
+    pub next: Option<Job>,
 }
 
 impl Job {

@@ -19,6 +19,7 @@ pub mod errno;
 pub mod ffi;
 pub mod flight;
 pub mod guest;
+pub mod held;
 pub mod job;
 pub mod kat;
 pub mod kept;

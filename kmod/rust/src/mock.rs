@@ -92,7 +92,7 @@ impl Machine {
         assert!(opener.is_closed(), "the engine keeps a closed session");
         opener.leave();
         drop(opener);
-        mock::run_fallbacks();
+        mock::run_work();
     }
 
     /// ioctl(2), the argument's address `off` bytes from where `argument` lies.
@@ -148,7 +148,7 @@ impl Machine {
     /// One pass of the engine.
     pub fn pass(&mut self) {
         self.engine.pass();
-        mock::run_fallbacks();
+        mock::run_work();
     }
 
     /// Moves the clock on.

@@ -53,6 +53,8 @@ pub static SHARE_PERCENT: Number = Number::new(50, 1, 100);
 pub static QUEUE_LIMIT: Number = Number::new(4096, 1, 1 << 20);
 /// One in so many results is computed again by the fallback and compared; 0 for none.
 pub static RECHECK: Number = Number::new(0, 0, 1_000_000);
+/// KiB of results that came together from which on other processors help to deliver what comes with them; 0 for never.
+pub static DELIVER_KIB: Number = Number::new(64, 0, 1 << 20);
 
 /// The deadline in nanoseconds.
 #[must_use]
@@ -108,6 +110,7 @@ fn param(which: u32) -> Option<Param> {
         8 => Param::Number(&SHARE_PERCENT),
         9 => Param::Number(&QUEUE_LIMIT),
         10 => Param::Number(&RECHECK),
+        11 => Param::Number(&DELIVER_KIB),
         _ => return None,
     })
 }

@@ -1,17 +1,21 @@
 //! Where requests come in, from the crypto API and from `kgpu.h`.
 
-use core::sync::atomic::Ordering;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
 
-use kgpu_core::abi::{IvStep, Op};
+use kgpu_core::abi::{IvStep, Op, SessionState};
 use kgpu_core::algorithm::{IV_BYTES_MAX, Output};
 use kgpu_core::request::Shape;
+use kgpu_core::runs::{GRANULE, Run};
 
+use crate::ALGORITHMS;
 use crate::counters::{self, Reason};
 use crate::errno::Errno;
-use crate::ffi::{self, Job};
+use crate::ffi::{self, Job, lock};
+use crate::held::Held;
 use crate::job::{JobCore, PoolPlace};
 use crate::power;
-use crate::session::{LIVE, STALLED};
+use crate::session::{ATTACHED, LIVE, STALLED, Session};
 use crate::tfm::TfmRef;
 
 /// Why a request need not be queued: nobody would take it anyway.
@@ -42,7 +46,8 @@ pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCo
         worth_it: false,
         taken_over: false,
         deadline: None,
-        recheck: None,
+        held: None,
+        next: None,
     }
 }
 
@@ -51,9 +56,9 @@ pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCo
 /// Lengths that are not tiled (nothing, ciphertext stealing, wrong ones) go to the fallback in the
 /// caller's own context, which gives them exactly the stock answer; so does everything while no
 /// helper is there, and what finds the queue full from a caller that does not wait (eCryptfs would
-/// make an I/O error of -ENOSPC).
+/// make an I/O error of -ENOSPC). `waits`: the caller lets itself be held back, so that the queue takes it in any case.
 #[must_use]
-pub fn skcipher(job: Job) -> i32 {
+pub fn skcipher(mut job: Job, waits: bool) -> i32 {
     let index = job.algorithm();
     let shape = job.core().shape;
     let fits = crate::algorithm(index).is_some_and(|algorithm| shape.check(algorithm).is_ok());
@@ -63,11 +68,62 @@ pub fn skcipher(job: Job) -> i32 {
             counters::fell_back(index, reason, shape.len);
             job.fall_back_now()
         }
-        None => enqueue(job).unwrap_or_else(|job| {
-            counters::fell_back(index, Reason::Full, shape.len);
-            job.fall_back_now()
-        }),
+        None => {
+            if waits {
+                bring(&mut job);
+            }
+            enqueue(job).unwrap_or_else(|job| {
+                counters::fell_back(index, Reason::Full, shape.len);
+                job.fall_back_now()
+            })
+        }
     }
+}
+
+/// Whether the last request of an algorithm that the engine looked at was worth a helper.
+static WORTH: [AtomicBool; ALGORITHMS] = [const { AtomicBool::new(false) }; ALGORITHMS];
+
+/// The engine found a request of this algorithm worth a helper, or not.
+pub fn expect(algorithm: usize, worth: bool) {
+    if let Some(expected) = WORTH.get(algorithm)
+        && expected.load(Ordering::Relaxed) != worth
+    {
+        expected.store(worth, Ordering::Relaxed);
+    }
+}
+
+/// Copies the source to the pool here, where every processor may be at it, rather than on the engine's one. Only while
+/// half of the pool is free, so that nobody waits long because of requests that wait themselves.
+fn bring(job: &mut Job) {
+    let index = job.algorithm();
+    let worth = WORTH.get(index).is_some_and(|w| w.load(Ordering::Relaxed));
+    let in_place = crate::algorithm(index).is_some_and(|a| matches!(a.output, Output::SameAsInput));
+    if !worth || !in_place {
+        return;
+    }
+    let Some((session, run)) = room(job.core().shape.len) else {
+        return;
+    };
+    let at = Session::pool_offset(run);
+    job.copy_in(&session.pool, at);
+    job.core_mut().held = Some(Held::new(session, run, at));
+}
+
+/// Pool granules of the session that is routed to, if half of its pool stays free.
+fn room(bytes: u32) -> Option<(Arc<Session>, Run)> {
+    let mut guard = lock();
+    // Dropped before the guard: not the last reference, since ATTACHED has its own.
+    let session = ATTACHED.get(&mut guard).current()?.clone();
+    if session.state() != SessionState::Live {
+        return None;
+    }
+    let pool = &session.books.get(&mut guard).pool;
+    let free_then = pool.free_units().checked_sub(bytes.div_ceil(GRANULE))?;
+    if free_then < pool.units() / 2 {
+        return None;
+    }
+    let run = session.take_pool(&mut guard, bytes)?;
+    Some((session, run))
 }
 
 /// A request of `kgpu.h`, already checked: as above, but the fallback works on a work queue, since

@@ -5,6 +5,7 @@
 //! long there is nothing to do.
 
 mod active;
+mod deliver;
 mod offload;
 mod reap;
 mod recheck;
@@ -19,6 +20,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 pub use active::Active;
+pub use deliver::all as deliver_all;
 use offload::Refusal;
 pub use recheck::Wrong;
 
@@ -26,7 +28,7 @@ use crate::counters::{self, GLOBAL, Reason};
 use crate::errno::Errno;
 use crate::ffi::{self, Guard, Guarded, Job, lock};
 use crate::session::{SESSIONS, Session};
-use crate::{ALGORITHMS, kept, params, power, submit};
+use crate::{ALGORITHMS, held, kept, params, power, submit};
 
 /// Requests taken from the queue and not yet decided on.
 const STAGE: usize = 1024;
@@ -226,14 +228,23 @@ impl Engine {
                     .get(index)
                     .is_none_or(|q| *q < params::crossover(index))
             {
+                submit::expect(index, false);
                 fall_back(job, Reason::Small);
                 continue;
             }
+            submit::expect(index, true);
             job.core_mut().worth_it = true;
-            let refused = if full {
+            // One that has its room in the pool need not wait for those that have none.
+            let refused = if full && job.core().held.is_none() {
                 Err((job, Refusal::Full))
             } else {
-                active.offload(job, now)
+                match active.offload(job, now) {
+                    Err((job, Refusal::Full)) if !full => {
+                        held::want_room();
+                        active.offload(job, now)
+                    }
+                    done => done,
+                }
             };
             match refused {
                 Ok(()) => sent = true,
@@ -280,8 +291,9 @@ impl Engine {
     }
 }
 
-/// Hands a request to the fallback, counted.
-pub(crate) fn fall_back(job: Job, reason: Reason) {
+/// Hands a request to the fallback, counted. What a helper was to get of it is nobody's business any more.
+pub(crate) fn fall_back(mut job: Job, reason: Reason) {
+    drop(job.core_mut().held.take());
     counters::fell_back(job.algorithm(), reason, job.core().shape.len);
     job.fall_back_later();
 }
@@ -299,8 +311,9 @@ pub fn fallback_done(mut job: Job, error: i32) {
         let late = ffi::now().saturating_sub(deadline.get());
         GLOBAL.overdue.add(late);
     }
-    if let Some(recheck) = job.core_mut().recheck.take() {
-        recheck::compare(&job, recheck, error);
+    if let Some(theirs) = job.core_mut().held.take() {
+        // May be the session's last reference: this is a work queue's context.
+        recheck::compare(&job, &theirs, error);
     }
     job.name_result(job.core().taken_over);
     answer(job, error);

@@ -64,7 +64,7 @@ impl Drop for Wanted {
 
 impl Active {
     /// Hands a request over, or gives it back with the reason.
-    pub(super) fn offload(&mut self, job: Job, now: u64) -> Result<(), (Job, Refusal)> {
+    pub(super) fn offload(&mut self, mut job: Job, now: u64) -> Result<(), (Job, Refusal)> {
         let tfm = job.core().tfm.get();
         let Some(algorithm) = crate::algorithm(tfm.algorithm) else {
             return Err((job, Refusal::Because(Reason::Shape)));
@@ -96,12 +96,22 @@ impl Active {
             .buffers
             .filter(|places| places.iter().all(|p| p.session == self.session.generation));
         let output_len = job.core().output_len;
-        let room = match self.take_room(
-            algorithm,
-            &shape,
-            output_len,
-            buffers.map(|[src, dst]| (src.offset, dst.offset)),
-        ) {
+        // Its submitter may have brought the source already, if to this session.
+        let brought = job
+            .core()
+            .held
+            .as_ref()
+            .filter(|held| held.session().generation == self.session.generation)
+            .map(|held| (held.run(), held.at()));
+        if brought.is_none() {
+            drop(job.core_mut().held.take());
+        }
+        let given = match (buffers, brought) {
+            (Some([src, dst]), _) => Some((Run::NONE, src.offset, dst.offset)),
+            (None, Some((run, at))) => Some((run, at, at)),
+            (None, None) => None,
+        };
+        let room = match self.take_room(algorithm, &shape, output_len, given) {
             Ok(room) => room,
             Err(refusal) => return Err((job, refusal)),
         };
@@ -122,7 +132,12 @@ impl Active {
                     Some(slot)
                 }
                 None => {
-                    self.give_room(room);
+                    let pool = if brought.is_some() {
+                        Run::NONE
+                    } else {
+                        room.pool
+                    };
+                    self.give_room(Room { pool, ..room });
                     return Err((job, Refusal::Because(Reason::NoSlot)));
                 }
             }
@@ -131,7 +146,10 @@ impl Active {
         };
         let place = with_key(room.place, slot);
         let session = self.session.clone();
-        if buffers.is_none() {
+        if let Some(held) = job.core_mut().held.take() {
+            // The flight gives it back from here on: as `room.pool`.
+            let _pool = held.into_run();
+        } else if buffers.is_none() {
             job.copy_in(&session.pool, place.src);
         } else {
             counters::of(tfm.algorithm).zero_copy.add(1);
@@ -240,13 +258,14 @@ impl Active {
         any
     }
 
-    /// Seats, ring, pool and tiles for a request, or why not.
+    /// Seats, ring, pool and tiles for a request, or why not. `given`: pool granules that are taken already, and where in
+    /// the pool the source and the result are.
     fn take_room(
         &mut self,
         algorithm: &Algorithm,
         shape: &Shape,
         output_len: u32,
-        buffers: Option<(u64, u64)>,
+        given: Option<(Run, u64, u64)>,
     ) -> Result<Room, Refusal> {
         if self.flights.is_full() {
             return Err(Refusal::Full);
@@ -284,18 +303,14 @@ impl Active {
             .tiles
             .take(tile_count)
             .ok_or(Refusal::Full)?;
-        if let Some((src, dst)) = buffers {
+        if let Some((pool, src, dst)) = given {
             let place = Place {
                 src,
                 dst,
                 key_slot: 0,
                 key_generation: 0,
             };
-            return Ok(Room {
-                pool: Run::NONE,
-                tiles,
-                place,
-            });
+            return Ok(Room { pool, tiles, place });
         }
         let Some(pool) = session.take_pool(&mut guard, need) else {
             session.books.get(&mut guard).tiles.give(tiles);

@@ -1,14 +1,14 @@
-//! Taking completions: validation, copying out, answering.
+//! Taking completions: validation, and what becomes of their requests.
 
 use kgpu_core::abi::{Completion, RequestId, SessionState, Status};
-use kgpu_core::algorithm::{IV_BYTES_MAX, Mode};
 use kgpu_core::inflight::Reject;
-use kgpu_core::iv;
 
-use super::{Active, answer, fall_back, recheck};
+use super::deliver::{self, Landed};
+use super::{Active, fall_back, recheck};
 use crate::counters::{self, GLOBAL, Reason};
-use crate::ffi::{self, Job, Level, log};
+use crate::ffi::{self, Level, log};
 use crate::flight::{Flight, Waiter};
+use crate::held::Held;
 use crate::kat::KatRef;
 
 /// Completions that are neither right nor merely late, after which a helper is quarantined.
@@ -25,19 +25,22 @@ impl Active {
             return true;
         }
         let mut any = false;
+        let mut landed = Landed::new();
         // At most a ring full a pass, however fast the helper posts.
         for _ in 0..self.session.layout.sizes.entries {
             let session = self.session.clone();
             match self.completions.pop(session.helper.words()) {
-                Ok(Some(completion)) => self.take(&completion),
+                Ok(Some(completion)) => self.take(&completion, &mut landed),
                 Ok(None) => break,
                 Err(error) => {
+                    landed.finish();
                     self.broken(&error);
                     return true;
                 }
             }
             any = true;
         }
+        landed.finish();
         if any {
             self.completions.release(self.session.control.words());
             self.dozing_since = None;
@@ -45,12 +48,12 @@ impl Active {
         any
     }
 
-    fn take(&mut self, completion: &Completion) {
+    fn take(&mut self, completion: &Completion, landed: &mut Landed) {
         match self.flights.complete(completion, self.session.generation) {
             Ok((flight, status)) => {
                 self.strikes = 0;
                 self.alive();
-                self.land(flight, status, completion.detail);
+                self.land(flight, status, completion.detail, landed);
             }
             Err(reject) => self.reject(completion, &reject),
         }
@@ -85,36 +88,37 @@ impl Active {
     }
 
     /// A request came back.
-    fn land(&mut self, flight: Flight, status: Status, detail: u64) {
+    fn land(&mut self, flight: Flight, status: Status, detail: u64, landed: &mut Landed) {
         let recheck = status == Status::Ok && recheck::is_wanted(&flight);
         let right = match (&flight.waiter, status) {
             (Waiter::Kat(kat), Status::Ok) => self.is_right(*kat, &flight),
-            (Waiter::Job(_), Status::Ok) if recheck => true,
-            (Waiter::Job(job), Status::Ok) => {
-                deliver(self, job, &flight);
-                true
-            }
-            (_, _) => false,
+            (_, status) => status == Status::Ok,
         };
-        if recheck {
-            self.release_tiles(&flight);
-        } else {
-            self.release_runs(&flight);
-        }
+        // A result in our pool is still looked at, whoever does that; one in a caller's buffers is where it belongs.
+        let held = match &flight.waiter {
+            Waiter::Job(_) if right && flight.pool.count > 0 => {
+                self.release_tiles(&flight);
+                Some(Held::new(self.session.clone(), flight.pool, flight.dst))
+            }
+            _ => {
+                self.release_runs(&flight);
+                None
+            }
+        };
         let slot_is_free = self.release_key(&flight);
         match flight.waiter {
-            Waiter::Job(job) => {
+            Waiter::Job(mut job) => {
                 self.release_share(&job, slot_is_free, flight.bytes);
-                if recheck {
-                    recheck::begin(job, &self.session, flight.pool, flight.dst);
-                } else if right {
-                    let counters = counters::of(job.algorithm());
-                    counters.helper.add(flight.bytes);
-                    counters
-                        .helper_latency
-                        .add(ffi::now().saturating_sub(job.core().accepted_at));
-                    job.name_result(false);
-                    answer(job, 0);
+                if right {
+                    let has_result = held.is_some();
+                    job.core_mut().held = held;
+                    if recheck {
+                        recheck::begin(job);
+                    } else if has_result {
+                        landed.add(job);
+                    } else {
+                        deliver::done(job, ffi::now());
+                    }
                 } else {
                     log(
                         Level::Warning,
@@ -154,41 +158,5 @@ impl Active {
             at += expected.len() as u64;
             found == expected
         })
-    }
-}
-
-/// Copies a validated result out to where its submitter wants it, and its IV.
-fn deliver(active: &Active, job: &Job, flight: &Flight) {
-    let Some(algorithm) = crate::algorithm(job.algorithm()) else {
-        return;
-    };
-    let core = job.core();
-    let session = &active.session;
-    let size = algorithm.iv_size();
-    if core.buffers.is_some() && flight.pool.count == 0 {
-        return;
-    }
-    // CBC goes on from the last ciphertext block: of the source when decrypting, read before an
-    // in-place destination loses it; of the result when encrypting.
-    let mut last = [0; IV_BYTES_MAX];
-    if let (Mode::Cbc, Some(last)) = (algorithm.mode, last.get_mut(..size)) {
-        let at = core.shape.len - u32::from(algorithm.block_size);
-        if core.shape.op == kgpu_core::abi::Op::Decrypt {
-            job.read_source(at, last);
-        } else {
-            session.pool.read(flight.dst + u64::from(at), last);
-        }
-    }
-    job.copy_out(&session.pool, flight.dst, flight.output_len);
-    if let Some(iv) = iv::after(
-        algorithm.mode,
-        &core.shape.iv,
-        size,
-        u64::from(core.shape.len),
-        &last,
-    )
-    .get(..size)
-    {
-        job.set_iv(iv);
     }
 }

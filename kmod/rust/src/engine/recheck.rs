@@ -4,17 +4,13 @@
 //! the helper. Which results are looked at is decided when they are there, by chance, so that a helper
 //! cannot know.
 
-use alloc::sync::Arc;
-
 use kgpu_core::num::index;
-use kgpu_core::runs::Run;
 
 use crate::counters::{self, GLOBAL, Reason};
-use crate::ffi::{self, Job, lock};
+use crate::ffi::{self, Job};
 use crate::flight::{Flight, Waiter};
-use crate::job::Recheck;
+use crate::held::Held;
 use crate::params;
-use crate::session::Session;
 
 /// A result of a helper that the fallback computed otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,24 +47,18 @@ pub(super) fn is_wanted(flight: &Flight) -> bool {
     }
 }
 
-/// Has the request computed by the fallback; its pool bytes stay taken until then.
-pub(super) fn begin(mut job: Job, session: &Arc<Session>, pool: Run, at: u64) {
-    job.core_mut().recheck = Some(Recheck {
-        session: session.clone(),
-        pool,
-        at,
-    });
+/// Has the request, which holds its result, computed by the fallback.
+pub(super) fn begin(job: Job) {
     GLOBAL.rechecks.add(1);
     job.fall_back_later();
 }
 
-/// The fallback has computed it: compares and gives the pool bytes back. In the work queue's context,
-/// where the session's last reference may be dropped.
-pub(super) fn compare(job: &Job, recheck: Recheck, error: i32) {
+/// The fallback has computed it: compares.
+pub(super) fn compare(job: &Job, theirs: &Held, error: i32) {
     let index = job.algorithm();
     let bytes = job.core().shape.len;
     let wrong = match error {
-        0 => first_difference(job, &recheck),
+        0 => first_difference(job, theirs),
         // There is nothing to compare with.
         _ => None,
     };
@@ -83,7 +73,7 @@ pub(super) fn compare(job: &Job, recheck: Recheck, error: i32) {
         Some(at) => {
             GLOBAL.rechecks_wrong.add(1);
             counters::fell_back(index, Reason::Wrong, bytes);
-            recheck.session.wrong.set(Wrong {
+            theirs.session().wrong.set(Wrong {
                 algorithm: index,
                 at,
                 len: job.core().output_len,
@@ -91,16 +81,10 @@ pub(super) fn compare(job: &Job, recheck: Recheck, error: i32) {
             ffi::wake_engine();
         }
     }
-    recheck
-        .session
-        .books
-        .get(&mut lock())
-        .pool
-        .give(recheck.pool);
 }
 
 /// Offset of the first byte in which the helper's result differs from the one delivered.
-fn first_difference(job: &Job, recheck: &Recheck) -> Option<u32> {
+fn first_difference(job: &Job, held: &Held) -> Option<u32> {
     const PIECE: u32 = 256;
     let (mut ours, mut theirs) = ([0; PIECE as usize], [0; PIECE as usize]);
     let len = job.core().output_len;
@@ -114,10 +98,7 @@ fn first_difference(job: &Job, recheck: &Recheck) -> Option<u32> {
             break;
         };
         job.read_result(at, ours);
-        recheck
-            .session
-            .pool
-            .read(recheck.at + u64::from(at), theirs);
+        held.session().pool.read(held.at() + u64::from(at), theirs);
         let same = ours.iter().zip(theirs.iter()).take_while(|(a, b)| a == b);
         let same = u32::try_from(same.count()).unwrap_or(count);
         if same < count {

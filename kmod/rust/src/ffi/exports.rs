@@ -215,6 +215,7 @@ pub(super) unsafe extern "C" fn kgpu_rust_skcipher(
     tfm: *const Tfm,
     job: *mut c_void,
     decrypt: c_int,
+    waits: c_int,
     len: u32,
     iv: *const u8,
 ) -> c_int {
@@ -233,7 +234,7 @@ pub(super) unsafe extern "C" fn kgpu_rust_skcipher(
     };
     let core = submit::core(tfm, Shape::single(op, len, iv), None);
     // SAFETY: the caller gives the job up.
-    submit::skcipher(unsafe { Job::adopt(job, core) })
+    submit::skcipher(unsafe { Job::adopt(job, core) }, waits != 0)
 }
 
 /// A request of `kgpu.h` (`struct kgpu_description` in glue/glue.h).
@@ -375,6 +376,15 @@ unsafe extern "C" fn kgpu_rust_unit_iv(
 pub(super) unsafe extern "C" fn kgpu_rust_fallback_done(job: *mut c_void, error: c_int) {
     if let Some(job) = NonNull::new(job) {
         engine::fallback_done(Job(job), error);
+    }
+}
+
+/// # Safety
+/// `job` went to the work queue through `Job::deliver_later` and comes back once.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn kgpu_rust_deliver(job: *mut c_void) {
+    if let Some(job) = NonNull::new(job) {
+        engine::deliver_all(Job(job));
     }
 }
 

@@ -18,6 +18,7 @@ unsafe extern "C" {
     pub(super) fn kgpu_glue_random() -> u32;
     pub(super) fn kgpu_glue_relax();
     pub(super) fn kgpu_glue_owner() -> u64;
+    pub(super) fn kgpu_glue_processors() -> u32;
     pub(super) fn kgpu_glue_pid() -> c_int;
     pub(super) fn kgpu_glue_capable() -> c_int;
     pub(super) fn kgpu_glue_pages_new(count: usize) -> *mut c_void;
@@ -51,6 +52,7 @@ unsafe extern "C" {
     pub(super) fn kgpu_glue_dequeue() -> *mut c_void;
     pub(super) fn kgpu_glue_fallback_now(job: *mut c_void) -> c_int;
     pub(super) fn kgpu_glue_fallback_later(job: *mut c_void, taken_over: c_int);
+    pub(super) fn kgpu_glue_deliver_later(job: *mut c_void);
     pub(super) fn kgpu_glue_read_source(job: *mut c_void, at: u32, to: *mut u8, len: u32);
     pub(super) fn kgpu_glue_read_result(job: *mut c_void, at: u32, to: *mut u8, len: u32);
     pub(super) fn kgpu_glue_write_result(job: *mut c_void, from: *const u8, len: u32);

@@ -51,6 +51,13 @@ pub fn owner() -> u64 {
     unsafe { glue::kgpu_glue_owner() }
 }
 
+/// Processors that are in use.
+#[must_use]
+pub fn processors() -> u32 {
+    // SAFETY: no arguments; callable in any context.
+    unsafe { glue::kgpu_glue_processors() }
+}
+
 /// The id of the process that runs now.
 #[must_use]
 pub fn pid() -> i32 {
@@ -203,6 +210,13 @@ impl Job {
         // SAFETY: a job by the invariants; ownership goes to the work queue, and comes back
         // through `kgpu_rust_fallback_done`.
         unsafe { glue::kgpu_glue_fallback_later(self.0.as_ptr(), taken_over) }
+    }
+
+    /// Hands a chain of requests whose results are there to a work queue, to be delivered.
+    pub fn deliver_later(self) {
+        // SAFETY: a job by the invariants; ownership goes to the work queue, and comes back
+        // through `kgpu_rust_deliver`.
+        unsafe { glue::kgpu_glue_deliver_later(self.0.as_ptr()) }
     }
 
     /// Copies source bytes from offset `at` on.

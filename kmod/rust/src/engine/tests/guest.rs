@@ -79,7 +79,7 @@ impl Guest {
         for _ in 0..3 {
             self.device.work();
             self.world.engine.pass();
-            mock::run_fallbacks();
+            mock::run_work();
         }
         self.device.work();
     }
@@ -100,7 +100,7 @@ impl Drop for Guest {
         for _ in 0..3 {
             self.world.engine.pass();
         }
-        mock::run_fallbacks();
+        mock::run_work();
         assert!(self.device.is_closed());
         self.device.stopped();
         mock::advance(KEEP_NS);
@@ -265,7 +265,7 @@ fn a_device_that_is_removed_is_let_go_of_first() {
     guest.device.stop();
     assert!(!guest.device.is_closed(), "the engine has it");
     guest.world.engine.pass();
-    mock::run_fallbacks();
+    mock::run_work();
     assert!(guest.device.is_closed());
     waiting.assert_right();
     assert_eq!(guest.world.engine.pass(), u64::MAX, "nothing to do");

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod buffers;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod device;
 #[cfg(test)]
 mod guest;

@@ -107,7 +107,7 @@ impl Schedule {
                 self.world.engine.pass();
             }
             28..=29 => {
-                mock::run_fallbacks();
+                mock::run_work();
             }
             30 => {
                 // Mostly one; now and then as many as quarantine.
@@ -209,6 +209,7 @@ fn run(mut dice: Dice, kill: bool) -> [u64; 3] {
     world.set(1, ["*=0", "*=4096"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(7, ["2", "8"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(8, ["30", "100"][usize::try_from(dice.roll(2)).unwrap()]);
+    world.set(11, ["64", "1"][usize::try_from(dice.roll(2)).unwrap()]);
     mock::set_queue_limit(24);
     let tfms = (0..6).map(|_| Schedule::tfm(&mut dice)).collect();
     let mut run = Schedule {

@@ -19,7 +19,7 @@ use crate::{params, session};
 /// A millisecond.
 pub(super) const MS: u64 = 1_000_000;
 /// Parameters that the tests start from, by number.
-const DEFAULTS: [(u32, &str); 11] = [
+const DEFAULTS: [(u32, &str); 12] = [
     (1, "*=0"),
     (2, "1000"),
     (3, "100"),
@@ -31,6 +31,7 @@ const DEFAULTS: [(u32, &str); 11] = [
     (9, "4096"),
     (0, "*=100"),
     (10, "0"),
+    (11, "64"),
 ];
 
 /// An engine, at most one helper.
@@ -195,14 +196,14 @@ impl World {
         if let Some(helper) = &mut self.helper {
             helper.serve();
         }
-        mock::run_fallbacks();
+        mock::run_work();
     }
 
     /// Passes until there is nothing to do at once; the fallback does what it got.
     pub(super) fn passes(&mut self) {
         for _ in 0..10_000 {
             let ns = self.engine.pass();
-            if mock::run_fallbacks() == 0 && ns > 0 {
+            if mock::run_work() == 0 && ns > 0 {
                 return;
             }
         }
@@ -259,7 +260,7 @@ impl World {
             "the engine lets go of a closed session"
         );
         opener[0].leave();
-        mock::run_fallbacks();
+        mock::run_work();
         drop(helper);
     }
 
@@ -291,7 +292,7 @@ impl Drop for World {
     fn drop(&mut self) {
         // Also after a failed test, so that the next one finds the module as it expects it.
         self.kill();
-        mock::run_fallbacks();
+        mock::run_work();
         if !std::thread::panicking() {
             assert_eq!(mock::live_pages(), 0, "regions are kept");
         }

@@ -14,7 +14,7 @@ use super::buffers::PoolBuffer;
 use super::compute::compute;
 use super::requests::Transform;
 use crate::errno::Errno;
-use crate::ffi::exports::kgpu_rust_fallback_done;
+use crate::ffi::exports::{kgpu_rust_deliver, kgpu_rust_fallback_done};
 use crate::job::JOB_BYTES;
 
 /// A request as the glue keeps it. Not freed before [`forget_jobs`], so that an answer too many is
@@ -125,6 +125,7 @@ thread_local! {
     static JOBS: RefCell<Vec<Rc<MockJob>>> = const { RefCell::new(Vec::new()) };
     static QUEUE: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
     static LATER: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
+    static DELIVERIES: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
     static LIMIT: Cell<usize> = const { Cell::new(4096) };
 }
 
@@ -136,7 +137,9 @@ pub(crate) fn set_queue_limit(limit: usize) {
 /// Frees the jobs of this thread, where nothing of the module is left that could have one: no
 /// engine, no queue.
 pub(crate) fn forget_jobs() {
-    let queued = QUEUE.with_borrow(VecDeque::len) + LATER.with_borrow(VecDeque::len);
+    let queued = QUEUE.with_borrow(VecDeque::len)
+        + LATER.with_borrow(VecDeque::len)
+        + DELIVERIES.with_borrow(VecDeque::len);
     if queued == 0 {
         let jobs = JOBS.take();
         // Outside of the borrow: a job holds its transform.
@@ -144,9 +147,21 @@ pub(crate) fn forget_jobs() {
     }
 }
 
-/// Does what waits for the fallback's work queue. The result is how many that was.
-pub(crate) fn run_fallbacks() -> usize {
+/// Chains of results that wait to be delivered.
+#[cfg(test)]
+pub(crate) fn deliveries() -> usize {
+    DELIVERIES.with_borrow(VecDeque::len)
+}
+
+/// Does what waits for the work queues: chains of results to be delivered, then the fallback's requests. The result is
+/// how many items that was.
+pub(crate) fn run_work() -> usize {
     let mut done = 0;
+    while let Some(job) = DELIVERIES.with_borrow_mut(VecDeque::pop_front) {
+        // SAFETY: the job came through `kgpu_glue_deliver_later` and goes back once.
+        unsafe { kgpu_rust_deliver(job.handle()) };
+        done += 1;
+    }
     while let Some(job) = LATER.with_borrow_mut(VecDeque::pop_front) {
         let error = job.fields.borrow_mut().fall_back();
         // SAFETY: the job came through `kgpu_glue_fallback_later` and goes back once.
@@ -205,6 +220,13 @@ extern "C" fn kgpu_glue_fallback_later(job: *mut c_void, taken_over: c_int) {
     let job = unsafe { mock(job) };
     job.fields.borrow_mut().taken_over = taken_over != 0;
     LATER.with_borrow_mut(|later| later.push_back(job));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_deliver_later(job: *mut c_void) {
+    // SAFETY: the core only knows jobs that came from here.
+    let job = unsafe { mock(job) };
+    DELIVERIES.with_borrow_mut(|deliveries| deliveries.push_back(job));
 }
 
 #[unsafe(no_mangle)]

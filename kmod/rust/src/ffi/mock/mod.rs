@@ -19,7 +19,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use buffers::PoolBuffer;
 pub(crate) use guest::MockGuest;
-pub(crate) use jobs::{forget_jobs, run_fallbacks, set_queue_limit};
+#[cfg(test)]
+pub(crate) use jobs::deliveries;
+pub(crate) use jobs::{forget_jobs, run_work, set_queue_limit};
 pub(crate) use keys::expand;
 pub(crate) use pages::{live_pages, scatter};
 pub(crate) use requests::{Request, Transform};

@@ -171,6 +171,7 @@ impl Request {
             }
         } else {
             let decrypt = i32::from(shape.op == Op::Decrypt);
+            let waits = i32::from(self.job.fields.borrow().may_backlog);
             // SAFETY: the transform lives as long as the request, whose job is given up; the IV is
             // as long as any.
             unsafe {
@@ -178,6 +179,7 @@ impl Request {
                     tfm,
                     self.job.handle(),
                     decrypt,
+                    waits,
                     shape.len,
                     shape.iv.as_ptr(),
                 )

@@ -141,6 +141,11 @@ extern "C" fn kgpu_glue_owner() -> u64 {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_processors() -> u32 {
+    2
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn kgpu_glue_pid() -> c_int {
     1
 }
