@@ -25,6 +25,7 @@ helper=guest
 helpers=1
 helper_options=
 helper_on=
+guests=2
 
 usage() {
 	cat <<'TEXT'
@@ -32,9 +33,10 @@ usage: ./run.sh [OPTION…]
 
 Runs the steps `devices`, `verify` and `bench`, and writes what they said into a folder.
 The step `residue`, to be asked for, looks for what processes leave in a GPU's memory; nobody else may use it then.
-The steps `guest` and `kernel`, to be asked for, boot a Linux kernel that is a program, with kgpu's module: `guest` runs
+The steps `guest`, `kernel` and `guests`, to be asked for, boot a Linux kernel that is a program, with kgpu's module: `guest` runs
 its tests, `kernel` measures in it. The helper is in it, on the processors, or beside it, with --backend (--helper host). They
-need no privileges.
+need no privileges. `guests` measures the same in several at once, each with a helper of its own beside it, and says what share
+each had of what computes.
 Exits with 0 if every step did what it should, else with 1.
 
   --out DIR          folder for the results [results]
@@ -56,6 +58,7 @@ Exits with 0 if every step did what it should, else with 1.
   --helpers N        how many on the host, each a device of the guest; the suite `guest` and SIGKILL in others need 2 [1]
   --helper-on LIST   processors that they may run on [all]
   --helper-options T more words for `kgpu serve` there
+  --guests N         how many `guests` boots at once; --guest-on and --helper-on may have a list for each, with / between [2]
   --guest-append T   words for its command line, such as `guest_steps=disk guest_disk_mib=512`
   --machine TEXT     what to call this machine in the report
   --quick            a few minutes in all: --cases 1000 --seconds 0.05 --repeats 1 --depths 1,64,1024
@@ -103,6 +106,7 @@ while [ $# -gt 0 ]; do
 	--helpers) helpers=$1 ;;
 	--helper-on) helper_on=$1 ;;
 	--helper-options) helper_options=$1 ;;
+	--guests) guests=$1 ;;
 	*) wrong "$option: not an option" ;;
 	esac
 	shift
@@ -336,6 +340,57 @@ guest_all() {
 		return 1
 	}
 }
+# nth NUMBER LISTS: of lists with / between, the one of a number; the only one is everybody's.
+nth() {
+	case $2 in
+	*/*) echo "$2" | cut -d/ -f$(($1 + 1)) ;;
+	*) echo "$2" ;;
+	esac
+}
+# guests_all: the same callers in several guests at once. What each computed is over its own time, which is nearly the others':
+# they start together.
+guests_all() {
+	running=
+	number=0
+	while [ $number -lt "$guests" ]; do
+		(
+			out=$out/guest-$number guest_on=$(nth $number "$guest_on") helper_on=$(nth $number "$helper_on") helper=host helpers=1
+			mkdir -p "$out" || exit 1
+			guest_boot bench guest_plan="$plan" guest_steps=caller guest_ways=pool guest_ops=encrypt $guest_append >"$out/guest.txt" 2>&1
+		) &
+		running="$running $!"
+		number=$((number + 1))
+	done
+	wrong_guests='' number=0
+	for pid in $running; do
+		wait "$pid" || wrong_guests="$wrong_guests $number"
+		number=$((number + 1))
+	done
+	[ -z "$wrong_guests" ] || {
+		echo "guests that failed:$wrong_guests: see $out/guest-*/guest.txt"
+		return 1
+	}
+	cat "$out"/guest-*/bench.port | tr -d '\r' | awk -v guests="$guests" '
+		$1 == "@@" && $2 == "row" && $3 == "caller" {
+			for (i = 4; i <= NF; i++) { split($i, pair, "="); value[pair[1]] = pair[2] }
+			name = value["what"] ", " value["size"] " bytes x " value["depth"]
+			if (!(name in count)) order[++names] = name
+			count[name]++
+			rate = value["bytes"] / value["ns"]
+			rates[name] = rates[name] sprintf("%8.2f", rate)
+			sum[name] += rate
+			if (!(name in least) || rate < least[name]) least[name] = rate
+			if (rate > most[name]) most[name] = rate
+		}
+		END {
+			for (i = 1; i <= names; i++) {
+				name = order[i]
+				printf "GUESTS %s: GB/s%s, together %.2f; the least has %.0f %% of the most\n", name, rates[name], sum[name], 100 * least[name] / most[name]
+				if (count[name] != guests) wrong = 1
+			}
+			exit wrong || !names
+		}'
+}
 # kernel_all: measures in the guest, then other libraries on the same processors, and reports both.
 kernel_all() {
 	guest_boot bench guest_plan="$plan" $guest_append || return 1
@@ -376,8 +431,11 @@ for name in $steps; do
 	kernel)
 		step kernel kernel_all
 		;;
+	guests)
+		step guests guests_all
+		;;
 	*)
-		wrong "there is no step $name: the steps are devices, verify, bench, residue, guest, kernel"
+		wrong "there is no step $name: the steps are devices, verify, bench, residue, guest, kernel, guests"
 		;;
 	esac
 done
