@@ -92,13 +92,13 @@ pub fn expect(algorithm: usize, worth: bool) {
     }
 }
 
-/// Copies the source to the pool here, where every processor may be at it, rather than on the engine's one. Only while
-/// half of the pool is free, so that nobody waits long because of requests that wait themselves.
+/// Copies the source to the pool here, where every processor may be at it, rather than on the engine's one. Only
+/// while half of the pool is free, so that nobody waits long because of requests that wait themselves.
 fn bring(job: &mut Job) {
     let index = job.algorithm();
     let worth = WORTH.get(index).is_some_and(|w| w.load(Ordering::Relaxed));
     let in_place = crate::algorithm(index).is_some_and(|a| matches!(a.output, Output::SameAsInput));
-    if !worth || !in_place {
+    if !worth || !in_place || ffi::processors() == 1 {
         return;
     }
     let Some((session, run)) = room(job.core().shape.len) else {

@@ -64,29 +64,38 @@ pub fn all(last: Job) {
     let (mut chain, mut first) = (Some(last), None);
     while let Some(mut job) = chain {
         chain = core::mem::replace(&mut job.core_mut().next, first.take());
-        if let Some(held) = &job.core().held {
-            copy_out(&job, held.session(), held.at());
-        }
         first = Some(job);
     }
-    if let Some(session) = first.as_ref().and_then(|job| job.core().held.as_ref()) {
-        // Dropped after the lock: may be the last reference.
-        let session = session.session().clone();
-        let mut guard = lock();
-        let mut at = first.as_mut();
-        while let Some(job) = at {
-            let core = job.core_mut();
-            if let Some(held) = core.held.take() {
-                session.books.get(&mut guard).pool.give(held.into_run());
-            }
-            at = core.next.as_mut();
+    let mut at = first.as_ref();
+    while let Some(job) = at {
+        if let Some(held) = &job.core().held {
+            copy_out(job, held.session(), held.at());
         }
+        at = job.core().next.as_ref();
     }
+    give_back(first.as_mut());
     tell_of_room();
     let now = ffi::now();
     while let Some(mut job) = first {
         first = job.core_mut().next.take();
         done(job, now);
+    }
+}
+
+/// Gives back the pool's room of a chain that is copied.
+fn give_back(mut at: Option<&mut Job>) {
+    let Some(held) = at.as_ref().and_then(|job| job.core().held.as_ref()) else {
+        return;
+    };
+    // Dropped after the lock: may be the last reference.
+    let session = held.session().clone();
+    let mut guard = lock();
+    while let Some(job) = at {
+        let core = job.core_mut();
+        if let Some(held) = core.held.take() {
+            session.books.get(&mut guard).pool.give(held.into_run());
+        }
+        at = core.next.as_mut();
     }
 }
 
