@@ -27,6 +27,8 @@ const NO_ANSWER: u64 = 0;
 const BAD_ANSWER: u64 = u64::MAX;
 /// How soon to try again what may be possible later.
 const AGAIN_MS: u32 = 1000;
+/// How long a device may take to answer a set-up: its helper maps the region and has a GPU's driver pin it.
+pub const ANSWER_NS: u64 = 10_000_000_000;
 
 /// A guest device.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct Guest {
 struct Books {
     /// The set-up that the device has and has not answered.
     setup: Option<Pages>,
+    /// Until when its session waits for the answer, in nanoseconds.
+    answer_by: u64,
     /// For the region of the session.
     place: Option<Reserved>,
 }
@@ -123,11 +127,18 @@ impl Guest {
                 drop(session);
                 self.leave();
             } else {
-                if self.wanted.load(Ordering::Acquire) {
+                let (late, again) = self.answer_is_late();
+                if late {
+                    self.tell(format_args!(
+                        "no answer to a set-up for {} s: its session ends",
+                        ANSWER_NS / 1_000_000_000
+                    ));
+                }
+                if late || self.wanted.load(Ordering::Acquire) {
                     self.holder.close();
                 }
                 // The engine wakes the device when it has let go.
-                return None;
+                return again;
             }
         }
         let unanswered = self.books.get(&mut lock()).setup.is_some();
@@ -138,9 +149,24 @@ impl Guest {
             return None;
         }
         match self.attach() {
-            Ok(()) => None,
+            Ok(()) => Some(AGAIN_MS),
             Err(refusal) => self.refused(refusal),
         }
+    }
+
+    /// Whether its session has waited too long for an answer, and after how many milliseconds to look again while it waits.
+    fn answer_is_late(&self) -> (bool, Option<u32>) {
+        let mut guard = lock();
+        let books = self.books.get(&mut guard);
+        if books.setup.is_none() || books.answer_by == 0 {
+            return (false, None);
+        }
+        if ffi::now() < books.answer_by {
+            return (false, Some(AGAIN_MS));
+        }
+        // Told once.
+        books.answer_by = 0;
+        (true, None)
     }
 
     fn refused(&self, refusal: Refusal) -> Option<u32> {
@@ -218,6 +244,7 @@ impl Guest {
             books.place = Some(place);
             if sent.is_ok() {
                 books.setup = Some(pages);
+                books.answer_by = ffi::now().saturating_add(ANSWER_NS);
             }
         }
         if let Err(errno) = sent {

@@ -9,6 +9,7 @@ use super::MS;
 use super::guest::{Guest, handshake, request};
 use crate::counters::Reason;
 use crate::ffi::mock;
+use crate::guest::ANSWER_NS;
 use crate::kept::{self, KEEP_NS, PLACES};
 use crate::session;
 
@@ -104,6 +105,28 @@ fn what_comes_out_of_order_has_no_effect() {
 }
 
 #[test]
+fn a_device_that_never_answers_makes_room() {
+    let mut guest = Guest::new();
+    guest.event(Event::Attach);
+    assert!(guest.device.take_setup().is_some());
+    assert_eq!(guest.device.work_again(), 1000, "it is looked at again");
+    mock::advance(ANSWER_NS / 2);
+    guest.device.work_again();
+    assert!(session::current().is_some());
+    mock::advance(ANSWER_NS / 2);
+    assert_eq!(guest.device.work_again(), 0);
+    guest.work();
+    assert!(session::current().is_none(), "another helper may attach");
+    assert_eq!(kept::count(), 1, "the device knew of it");
+    // It has the set-up still, so it gets no other before it answers.
+    guest.event(Event::Attach);
+    assert!(guest.device.take_setup().is_none());
+    guest.answer(Setup::Serving.code(), 8);
+    guest.go_live();
+    assert_eq!(guest.device.work_again(), 0, "nothing is waited for");
+}
+
+#[test]
 fn a_device_that_breaks_ends_its_session_when_it_is_rung() {
     let mut guest = Guest::live();
     let helper = guest.world.helper().session.clone();
@@ -181,7 +204,7 @@ fn no_more_regions_than_can_be_kept_are_made() {
     mock::advance(KEEP_NS);
     guest.world.engine.pass();
     assert_eq!((mock::live_pages(), kept::count()), (0, 0));
-    assert_eq!(guest.device.work_again(), 0);
+    assert_eq!(guest.device.work_again(), 1000, "looks for the answer");
     guest.go_live();
 }
 
