@@ -33,10 +33,10 @@ usage: ./run.sh [OPTION…]
 
 Runs the steps `devices`, `verify` and `bench`, and writes what they said into a folder.
 The step `residue`, to be asked for, looks for what processes leave in a GPU's memory; nobody else may use it then.
-The steps `guest`, `kernel` and `guests`, to be asked for, boot a Linux kernel that is a program, with kgpu's module: `guest` runs
+The steps `guest`, `kernel`, `guests` and `attack`, to be asked for, boot a Linux kernel that is a program, with kgpu's module: `guest` runs
 its tests, `kernel` measures in it. The helper is in it, on the processors, or beside it, with --backend (--helper host). They
 need no privileges. `guests` measures the same in several at once, each with a helper of its own beside it, and says what share
-each had of what computes.
+each had of what computes. `attack`: a guest that lies to its helper in every way there is, while another's results are compared.
 Exits with 0 if every step did what it should, else with 1.
 
   --out DIR          folder for the results [results]
@@ -391,6 +391,37 @@ guests_all() {
 			exit wrong || !names
 		}'
 }
+# attack_all: an honest guest, whose results are compared, and tests that play others, all lies, against helpers of their own on the
+# same device. Each of them must be refused and the helper serve after it, and the honest one must see nothing of it.
+attack_all() {
+	[ -x "$here/guest-tests" ] || {
+		echo "this bundle has no tests: run \`cargo xtask bundle\` again"
+		return 1
+	}
+	mkdir -p "$out/honest" || return 1
+	(
+		out=$out/honest guest_on=$(nth 0 "$guest_on") helper_on=$(nth 0 "$helper_on") helper=host helpers=1
+		guest_boot bench guest_plan="$plan" guest_steps=caller guest_ways=pool,sg $guest_append >"$out/guest.txt" 2>&1
+	) &
+	honest=$!
+	rounds=0 wrong_rounds=0
+	while kill -0 $honest 2>/dev/null || [ $rounds -eq 0 ]; do
+		(
+			export KGPU_PROGRAM="$kgpu" KGPU_BACKEND="$backend" KGPU_OPTIONS="$helper_options"
+			on "$(nth 1 "$helper_on")" "$here/guest-tests" --test-threads=2 hostile:: life::
+		) >"$out/attack-$rounds.log" 2>&1 || {
+			wrong_rounds=$((wrong_rounds + 1))
+			grep -E '^test .*FAILED|panicked' "$out/attack-$rounds.log"
+		}
+		rounds=$((rounds + 1))
+	done
+	wait $honest || {
+		cat "$out/honest/guest.txt"
+		return 1
+	}
+	echo "ATTACK $rounds rounds of lies, $wrong_rounds with another end than refusal; the honest guest's results are right"
+	[ $wrong_rounds -eq 0 ]
+}
 # kernel_all: measures in the guest, then other libraries on the same processors, and reports both.
 kernel_all() {
 	guest_boot bench guest_plan="$plan" $guest_append || return 1
@@ -434,8 +465,11 @@ for name in $steps; do
 	guests)
 		step guests guests_all
 		;;
+	attack)
+		step attack attack_all
+		;;
 	*)
-		wrong "there is no step $name: the steps are devices, verify, bench, residue, guest, kernel, guests"
+		wrong "there is no step $name: the steps are devices, verify, bench, residue, guest, kernel, guests, attack"
 		;;
 	esac
 done

@@ -1,5 +1,6 @@
 //! The helper under test: the real program as a process of its own, with everything that it drops and filters.
 
+use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -29,6 +30,11 @@ pub struct Helper {
     log: Option<JoinHandle<String>>,
 }
 
+/// The backend that is tested.
+pub fn backend() -> String {
+    env::var("KGPU_BACKEND").unwrap_or_else(|_| "cpu".to_owned())
+}
+
 impl Helper {
     /// A helper that listens, with these options beside the usual ones.
     pub fn start(options: &[&str]) -> Self {
@@ -38,10 +44,16 @@ impl Helper {
             std::process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        let socket = std::env::temp_dir().join(name);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kgpu"))
-            .args(["serve", "--backend", "cpu", "--vhost-user"])
+        let socket = env::temp_dir().join(name);
+        let program = env::var_os("KGPU_PROGRAM");
+        let mut child = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_kgpu").into()))
+            .args(["serve", "--backend", &backend(), "--vhost-user"])
             .arg(&socket)
+            .args(
+                env::var("KGPU_OPTIONS")
+                    .unwrap_or_default()
+                    .split_whitespace(),
+            )
             .args(options)
             .env_remove("RUST_LOG")
             .stdout(Stdio::piped())

@@ -6,6 +6,8 @@ pub enum Source {
     /// A program of this workspace, built in release mode with its default features, and stripped:
     /// package and binary.
     Program(&'static str, &'static str),
+    /// Tests of a package that run against programs beside them, built likewise: package and name.
+    Tests(&'static str, &'static str),
     /// A file of this repository.
     Repository(&'static str),
     /// A file of one of this machine's Debian packages: path and package. The package's copyright file
@@ -31,6 +33,12 @@ const fn item(to: &'static str, from: Source, runs: bool) -> Item {
 /// Every file but copyright files and the list of crates, which come by themselves.
 pub const ITEMS: &[Item] = &[
     item("kgpu", Source::Program("kgpu-userhelper", "kgpu"), true),
+    // A guest that lies, for the step `attack`.
+    item(
+        "guest-tests",
+        Source::Tests("kgpu-userhelper", "guest"),
+        true,
+    ),
     item("run.sh", Source::Repository("xtask/bundle/run.sh"), true),
     item("README", Source::Repository("xtask/bundle/README"), false),
     item(

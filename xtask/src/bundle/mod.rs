@@ -75,16 +75,42 @@ fn build(paths: &Paths) -> Result<()> {
     shell::timed("programs of the bundle", || shell::quiet(&mut command))
 }
 
+/// Builds tests, in release mode; returns their program.
+fn tests(paths: &Paths, package: &str, name: &str) -> Result<PathBuf> {
+    let mut command = shell::cargo(&paths.root);
+    command.env("CARGO_TARGET_DIR", &paths.target).args([
+        "test",
+        "--release",
+        "--locked",
+        "--no-run",
+        "--message-format",
+        "json",
+        "-p",
+        package,
+        "--test",
+        name,
+    ]);
+    let said = shell::timed("tests of the bundle", || shell::output(&mut command))?;
+    said.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+        .with_context(|| format!("cargo names no program of the tests `{name}` of {package}"))
+}
+
+/// A program without what only debuggers need.
+fn strip(built: &Path, to: &Path) -> Result<()> {
+    shell::quiet(Command::new("strip").arg("-o").arg(to).arg(built))
+}
+
 /// Puts one file into its place.
 fn fetch(paths: &Paths, from: Source, to: &Path, folder: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;
     }
     match from {
-        Source::Program(_, binary) => {
-            let built = paths.target.join("release").join(binary);
-            shell::quiet(Command::new("strip").arg("-o").arg(to).arg(built))
-        }
+        Source::Program(_, binary) => strip(&paths.target.join("release").join(binary), to),
+        Source::Tests(package, name) => strip(&tests(paths, package, name)?, to),
         Source::Repository(path) => copy(&paths.root.join(path), to),
         Source::Debian(path, package) => {
             copy(Path::new(path), to).with_context(|| {
