@@ -2,9 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use kgpu_core::abi::{
-    KEY_BYTES_MAX, KeyEntry, Reflect, RequestId, Submission, SubmissionFlags, Tile,
-};
+use kgpu_core::abi::{KeyEntry, Reflect, RequestId, Submission, SubmissionFlags, Tile};
 use kgpu_core::algorithm::{Algorithm, Output};
 use kgpu_core::keytable;
 use kgpu_core::request::Shape;
@@ -15,11 +13,11 @@ use zeroize::Zeroize;
 
 use super::Active;
 use crate::counters::{self, GLOBAL, Reason};
-use crate::ffi::{Job, lock};
+use crate::ffi::{Guard, Job, lock};
 use crate::flight::{Flight, Waiter};
 use crate::params;
 use crate::session::Session;
-use crate::tfm::next_key_id;
+use crate::tfm::{Tfm, next_key_id};
 
 /// Why a request is not handed to the helper now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +47,32 @@ struct Room {
 
 /// A key to be in a slot.
 #[derive(Debug)]
-struct Wanted {
-    id: KeyId,
-    hint: u32,
-    len: usize,
-    bytes: [u8; KEY_BYTES_MAX],
+enum Wanted<'a> {
+    /// A transform's own.
+    Of(&'a Tfm),
+    /// A known answer's, under a number of its own.
+    Known(KeyId, &'a [u8]),
 }
 
-impl Drop for Wanted {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
+impl Wanted<'_> {
+    /// Its number, and the slot it was last seen in.
+    fn id(&self, guard: &mut Guard) -> (KeyId, u32) {
+        match self {
+            Self::Of(tfm) => (tfm.key.get(guard).id, tfm.slot_hint.load(Ordering::Relaxed)),
+            Self::Known(id, _) => (*id, 0),
+        }
+    }
+
+    /// What is written into its slot. To be cleared by whoever gets it.
+    fn entry(&self, guard: &mut Guard, generation: u32, algorithm: &Algorithm) -> Option<KeyEntry> {
+        let key = match self {
+            Self::Of(tfm) => {
+                let key = tfm.key.get(guard);
+                key.bytes.0.get(..key.len)?
+            }
+            Self::Known(_, bytes) => bytes,
+        };
+        KeyEntry::new(generation, algorithm.id, key)
     }
 }
 
@@ -116,17 +130,7 @@ impl Active {
             Err(refusal) => return Err((job, refusal)),
         };
         let slot = if algorithm.has_key() {
-            let wanted = {
-                let mut guard = lock();
-                let key = tfm.key.get(&mut guard);
-                Wanted {
-                    id: key.id,
-                    hint: tfm.slot_hint.load(Ordering::Relaxed),
-                    len: key.len,
-                    bytes: key.bytes.0,
-                }
-            };
-            match self.take_slot(algorithm, &wanted) {
+            match self.take_slot(algorithm, &Wanted::Of(tfm)) {
                 Some(slot) => {
                     tfm.slot_hint.store(slot.slot, Ordering::Relaxed);
                     Some(slot)
@@ -145,7 +149,7 @@ impl Active {
             None
         };
         let place = with_key(room.place, slot);
-        let session = self.session.clone();
+        let session = &self.session;
         if let Some(held) = job.core_mut().held.take() {
             // The flight gives it back from here on: as `room.pool`.
             let _pool = held.into_run();
@@ -154,7 +158,7 @@ impl Active {
         } else {
             counters::of(tfm.algorithm).zero_copy.add(1);
         }
-        write_tiles(&session, algorithm, shape, place, room.tiles, |at, to| {
+        write_tiles(session, algorithm, shape, place, room.tiles, |at, to| {
             session.pool.read(place.src + u64::from(at), to);
         });
         let count = tfm.in_flight.load(Ordering::Relaxed) + bytes;
@@ -207,15 +211,8 @@ impl Active {
                 break;
             };
             let slot = if algorithm.has_key() {
-                let mut wanted = Wanted {
-                    id: next_key_id(),
-                    hint: 0,
-                    len: request.answer.key.len(),
-                    bytes: [0; KEY_BYTES_MAX],
-                };
-                if let Some(to) = wanted.bytes.get_mut(..request.answer.key.len()) {
-                    to.copy_from_slice(request.answer.key);
-                }
+                let id = next_key_id();
+                let wanted = Wanted::Known(id, request.answer.key);
                 let Some(slot) = self.take_slot(algorithm, &wanted) else {
                     self.give_room(room);
                     break;
@@ -227,7 +224,7 @@ impl Active {
                     .books
                     .get(&mut guard)
                     .slots
-                    .retire(wanted.id, slot.slot);
+                    .retire(id, slot.slot);
                 Some(slot)
             } else {
                 None
@@ -295,7 +292,7 @@ impl Active {
             .ok()
             .filter(|_| !too_big)
             .ok_or(Refusal::Because(Reason::Shape))?;
-        let session = self.session.clone();
+        let session = &self.session;
         let mut guard = lock();
         let tiles = session
             .books
@@ -342,18 +339,18 @@ impl Active {
     }
 
     /// The slot of a key, filled if it was not.
-    fn take_slot(&mut self, algorithm: &Algorithm, wanted: &Wanted) -> Option<TakenSlot> {
+    fn take_slot(&self, algorithm: &Algorithm, wanted: &Wanted<'_>) -> Option<TakenSlot> {
         let mut guard = lock();
+        let (id, hint) = wanted.id(&mut guard);
         let slots = &mut self.session.books.get(&mut guard).slots;
-        let (slot, generation, fill) = match slots.acquire(wanted.id, wanted.hint) {
+        let (slot, generation, fill) = match slots.acquire(id, hint) {
             Found::Filled { slot, generation } => (slot, generation, false),
             Found::Fill { slot, generation } => (slot, generation, true),
             Found::Busy => return None,
         };
         let first = slots.in_flight(slot) == 1;
         if fill {
-            let key = wanted.bytes.get(..wanted.len).unwrap_or_default();
-            if let Some(mut entry) = KeyEntry::new(generation, algorithm.id, key) {
+            if let Some(mut entry) = wanted.entry(&mut guard, generation, algorithm) {
                 keytable::write(
                     self.session.control.words(),
                     &self.session.layout,

@@ -27,8 +27,8 @@ impl Active {
         let mut any = false;
         let mut landed = Landed::new();
         // At most a ring full a pass, however fast the helper posts.
-        for _ in 0..self.session.layout.sizes.entries {
-            let session = self.session.clone();
+        let session = self.session.clone();
+        for _ in 0..session.layout.sizes.entries {
             match self.completions.pop(session.helper.words()) {
                 Ok(Some(completion)) => self.take(&completion, &mut landed),
                 Ok(None) => break,
