@@ -19,7 +19,7 @@ use crate::ffi::{self, Level, lock, log};
 use crate::flight::{Flight, Waiter};
 use crate::kat::KatRun;
 use crate::params;
-use crate::session::{self, Session, row};
+use crate::session::{self, Books, Session, row};
 use crate::share::Shares;
 
 /// A session being served.
@@ -272,30 +272,29 @@ impl Active {
         }
     }
 
-    /// Gives a finished flight's tiles back; its pool bytes are still looked at.
-    pub(super) fn release_tiles(&mut self, flight: &Flight) {
-        let mut guard = lock();
-        self.session.books.get(&mut guard).tiles.give(flight.tiles);
-    }
-
-    /// Gives a finished flight's runs back.
-    pub(super) fn release_runs(&mut self, flight: &Flight) {
+    /// Gives back what a finished flight held of the region, but for its pool bytes where they are still looked at. The
+    /// result is whether it was the last flight on its key's slot.
+    pub(super) fn release(&self, flight: &Flight, pool_is_kept: bool) -> bool {
         let mut guard = lock();
         let books = self.session.books.get(&mut guard);
-        books.pool.give(flight.pool);
         books.tiles.give(flight.tiles);
+        if !pool_is_kept {
+            books.pool.give(flight.pool);
+        }
+        self.release_slot(books, flight)
     }
 
-    /// Gives a flight's key slot back. The result is whether it was the last flight on the slot.
-    pub(super) fn release_key(&mut self, flight: &Flight) -> bool {
+    /// The same of its key slot alone.
+    fn release_key(&self, flight: &Flight) -> bool {
+        let mut guard = lock();
+        self.release_slot(self.session.books.get(&mut guard), flight)
+    }
+
+    fn release_slot(&self, books: &mut Books, flight: &Flight) -> bool {
         let Some(slot) = flight.slot else {
             return false;
         };
-        let mut guard = lock();
-        let slots = &mut self.session.books.get(&mut guard).slots;
-        let cleared = slots.release(slot);
-        let is_free = slots.in_flight(slot) == 0;
-        if let Some(generation) = cleared {
+        if let Some(generation) = books.slots.release(slot) {
             keytable::clear(
                 self.session.control.words(),
                 &self.session.layout,
@@ -303,7 +302,7 @@ impl Active {
                 generation,
             );
         }
-        is_free
+        books.slots.in_flight(slot) == 0
     }
 
     /// Gives a request's share back; `slot` if its key's slot has no other request in flight.

@@ -409,8 +409,7 @@ impl Active {
     }
 
     fn undo(&mut self, flight: Flight) {
-        self.release_runs(&flight);
-        let slot_is_free = self.release_key(&flight);
+        let slot_is_free = self.release(&flight, false);
         if let Waiter::Job(job) = flight.waiter {
             self.release_share(&job, slot_is_free, flight.bytes);
             super::fall_back(job, Reason::Full);

@@ -95,30 +95,21 @@ impl Active {
             (_, status) => status == Status::Ok,
         };
         // A result in our pool is still looked at, whoever does that; one in a caller's buffers is where it belongs.
-        let held = match &flight.waiter {
-            Waiter::Job(_) if right && flight.pool.count > 0 => {
-                self.release_tiles(&flight);
-                Some(Held::new(self.session.clone(), flight.pool, flight.dst))
-            }
-            _ => {
-                self.release_runs(&flight);
-                None
-            }
-        };
-        let slot_is_free = self.release_key(&flight);
+        let has_result = matches!(flight.waiter, Waiter::Job(_)) && right && flight.pool.count > 0;
+        let slot_is_free = self.release(&flight, has_result);
         match flight.waiter {
             Waiter::Job(mut job) => {
                 self.release_share(&job, slot_is_free, flight.bytes);
-                if right {
-                    let has_result = held.is_some();
-                    job.core_mut().held = held;
+                if has_result {
+                    let held = Held::new(self.session.clone(), flight.pool, flight.dst);
+                    job.core_mut().held = Some(held);
                     if recheck {
                         recheck::begin(job);
-                    } else if has_result {
-                        landed.add(job);
                     } else {
-                        deliver::done(job, ffi::now());
+                        landed.add(job);
                     }
+                } else if right {
+                    deliver::done(job, ffi::now());
                 } else {
                     log(
                         Level::Warning,
