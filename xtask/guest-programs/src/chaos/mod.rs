@@ -147,6 +147,9 @@ pub fn run(options: &Options) -> io::Result<bool> {
     Ok(clean)
 }
 
+/// Most steps that are planned ahead.
+const AHEAD: usize = 64;
+
 fn strike_all(
     options: &Options,
     plan: Plan,
@@ -160,9 +163,10 @@ fn strike_all(
     let mut plan = plan;
     let mut ahead: VecDeque<Step> = VecDeque::new();
     loop {
-        // As far ahead as the next change of helpers.
-        while !ahead.iter().any(|step| step.kind.ends_session()) {
-            ahead.extend(plan.next());
+        // As far ahead as the next change of helpers, if the kinds that were asked for have one.
+        while ahead.len() < AHEAD && !ahead.iter().any(|step| step.kind.ends_session()) {
+            let Some(step) = plan.next() else { break };
+            ahead.push_back(step);
         }
         if let Some(ending) = ahead.iter().find(|step| step.kind.ends_session()) {
             field.prepare(ending)?;
