@@ -24,7 +24,7 @@ static int kgpu_engine_thread(void *unused)
 
 		atomic_set(&kgpu_engine_wanted, 0);
 		/* What was asked for before the reset is seen by the pass. */
-		smp_mb__after_atomic();
+		smp_mb();
 		ns = kgpu_rust_pass();
 		if (!ns)
 			cond_resched();

@@ -127,7 +127,8 @@ impl Guest {
                 drop(session);
                 self.leave();
             } else {
-                let (late, again) = self.answer_is_late();
+                let due = self.answer_due();
+                let late = due == Some(0);
                 if late {
                     self.tell(format_args!(
                         "no answer to a set-up for {} s: its session ends",
@@ -138,7 +139,7 @@ impl Guest {
                     self.holder.close();
                 }
                 // The engine wakes the device when it has let go.
-                return again;
+                return due.filter(|ns| *ns > 0).map(|_| AGAIN_MS);
             }
         }
         let unanswered = self.books.get(&mut lock()).setup.is_some();
@@ -154,19 +155,12 @@ impl Guest {
         }
     }
 
-    /// Whether its session has waited too long for an answer, and after how many milliseconds to look again while it waits.
-    fn answer_is_late(&self) -> (bool, Option<u32>) {
+    /// Nanoseconds that its session still waits for an answer; `None` when there is none to come.
+    fn answer_due(&self) -> Option<u64> {
         let mut guard = lock();
         let books = self.books.get(&mut guard);
-        if books.setup.is_none() || books.answer_by == 0 {
-            return (false, None);
-        }
-        if ffi::now() < books.answer_by {
-            return (false, Some(AGAIN_MS));
-        }
-        // Told once.
-        books.answer_by = 0;
-        (true, None)
+        books.setup.as_ref()?;
+        Some(books.answer_by.saturating_sub(ffi::now()))
     }
 
     fn refused(&self, refusal: Refusal) -> Option<u32> {

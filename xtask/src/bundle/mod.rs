@@ -134,17 +134,19 @@ fn crates(paths: &Paths, to: &Path) -> Result<()> {
     let mut text =
         String::from("Crates that the programs here were built of, with their licences.\n\n");
     for item in ITEMS {
-        let Source::Program(package, binary) = item.from else {
-            continue;
+        let (package, edges) = match item.from {
+            Source::Program(package, _) => (package, "normal"),
+            Source::Tests(package, _) => (package, "normal,dev"),
+            Source::Repository(_) | Source::Debian(..) => continue,
         };
         let listing = shell::output(shell::cargo(&paths.root).args([
-            "tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none", "--format",
+            "tree", "--locked", "-p", package, "-e", edges, "--prefix", "none", "--format",
             "{p}  {l}",
         ]))?;
         let mut lines: Vec<String> = listing.lines().filter_map(crate_line).collect();
         lines.sort();
         lines.dedup();
-        text += &format!("{binary}:\n{}\n", lines.join("\n"));
+        text += &format!("{}:\n{}\n", item.to, lines.join("\n"));
     }
     fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
 }

@@ -48,10 +48,11 @@ impl Landed {
         job.core_mut().next = self.chain.take();
         self.chain = Some(job);
     }
+}
 
-    /// Delivers what is left, here.
-    pub(super) fn finish(&mut self) {
-        self.bytes = 0;
+impl Drop for Landed {
+    /// Delivers what is left, here: nobody can forget to.
+    fn drop(&mut self) {
         if let Some(chain) = self.chain.take() {
             all(chain);
         }
@@ -101,13 +102,18 @@ fn give_back(mut at: Option<&mut Job>) {
 
 /// A helper's result is where its submitter wants it.
 pub(super) fn done(job: Job, now: u64) {
+    helped(&job, now);
+    job.name_result(false);
+    answer(job, 0);
+}
+
+/// Counts a request that a helper computed.
+pub(super) fn helped(job: &Job, now: u64) {
     let counters = counters::of(job.algorithm());
     counters.helper.add(job.core().shape.len);
     counters
         .helper_latency
         .add(now.saturating_sub(job.core().accepted_at));
-    job.name_result(false);
-    answer(job, 0);
 }
 
 /// Copies a validated result out to where its submitter wants it, and its IV.

@@ -33,14 +33,14 @@ impl Active {
                 Ok(Some(completion)) => self.take(&completion, &mut landed),
                 Ok(None) => break,
                 Err(error) => {
-                    landed.finish();
+                    drop(landed);
                     self.broken(&error);
                     return true;
                 }
             }
             any = true;
         }
-        landed.finish();
+        drop(landed);
         if any {
             self.completions.release(self.session.control.words());
             self.dozing_since = None;

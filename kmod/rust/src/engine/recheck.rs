@@ -6,6 +6,7 @@
 
 use kgpu_core::num::index;
 
+use super::deliver;
 use crate::counters::{self, GLOBAL, Reason};
 use crate::ffi::{self, Job};
 use crate::flight::{Flight, Waiter};
@@ -63,13 +64,7 @@ pub(super) fn compare(job: &Job, theirs: &Held, error: i32) {
         _ => None,
     };
     match wrong {
-        None => {
-            let counters = counters::of(index);
-            counters.helper.add(bytes);
-            counters
-                .helper_latency
-                .add(ffi::now().saturating_sub(job.core().accepted_at));
-        }
+        None => deliver::helped(job, ffi::now()),
         Some(at) => {
             GLOBAL.rechecks_wrong.add(1);
             counters::fell_back(index, Reason::Wrong, bytes);
