@@ -88,11 +88,11 @@ impl View {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// Whether a version of `package` can be downloaded (names alone may be mere references).
+    /// Whether a version of `package` can be downloaded. Names alone may be mere references: a kernel's headers come
+    /// some hours before its signed image, whose name they mention, and of a name `apt-cache show` fails in nothing.
     pub fn has(&self, package: &str) -> Result<bool> {
-        Ok(shell::succeeds(
-            self.apt("apt-cache")?.args(["show", package]),
-        ))
+        let shown = self.apt("apt-cache")?.args(["show", package]).output()?;
+        Ok(shown.status.success() && !shown.stdout.is_empty())
     }
 
     /// Direct dependencies of `package` that start with `prefix`.
