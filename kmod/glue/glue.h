@@ -24,7 +24,7 @@
 #define pr_fmt(fmt) "kgpu: " fmt
 
 /* The core's part of a request: JOB_BYTES in rust/src/job.rs; compared at load. */
-#define KGPU_JOB_BYTES 136
+#define KGPU_JOB_BYTES 152
 
 struct kgpu_tfm_core; /* the core's transform, opaque here */
 struct kgpu_opener;   /* the core's part of an open file */
@@ -94,6 +94,7 @@ enum kgpu_param {
 	KGPU_PARAM_QUEUE_LIMIT,
 	KGPU_PARAM_RECHECK,
 	KGPU_PARAM_DELIVER_KIB,
+	KGPU_PARAM_MERGE_KIB,
 };
 
 /* ---- The core ---- */
@@ -188,7 +189,7 @@ void kgpu_guest_exit(void);
 
 /* ---- Jobs: job.c ---- */
 int kgpu_glue_enqueue(struct kgpu_job *job);
-struct kgpu_job *kgpu_glue_dequeue(void);
+u32 kgpu_glue_dequeue(struct kgpu_job **jobs, u32 most);
 void kgpu_glue_fallback_later(struct kgpu_job *job, int taken_over);
 void kgpu_glue_deliver_later(struct kgpu_job *job);
 void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len);

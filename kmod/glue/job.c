@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The queue of requests and what the core may do with one: read its source, write its result,
- * compute it with the fallback, complete it. The queue is the crypto API's own, so that the backlog
+ * The queues of requests and what the core may do with one: read its source, write its result,
+ * compute it with the fallback, complete it. A queue is the crypto API's own, so that the backlog
  * contract is kept by the code that defines it.
  */
 #include <crypto/scatterwalk.h>
 #include "glue.h"
 
-static struct crypto_queue kgpu_queue;
-static DEFINE_SPINLOCK(kgpu_queue_lock);
+/* One for each processor, so that submitters do not wait for each other. */
+struct kgpu_queue {
+	spinlock_t lock;
+	struct crypto_queue queue;
+};
+
+static struct kgpu_queue __percpu *kgpu_queues;
 static struct workqueue_struct *kgpu_fallback_wq, *kgpu_deliver_wq;
 
 static struct kgpu_job *kgpu_job_of(struct crypto_async_request *areq)
@@ -33,32 +38,60 @@ static void kgpu_scatter(struct kgpu_job *job, struct scatterlist **src, struct 
 
 int kgpu_glue_enqueue(struct kgpu_job *job)
 {
+	/* Any processor's would do. */
+	struct kgpu_queue *queue = raw_cpu_ptr(kgpu_queues);
 	unsigned long flags;
 	int told;
 
-	spin_lock_irqsave(&kgpu_queue_lock, flags);
-	told = crypto_enqueue_request(&kgpu_queue, job->areq);
-	spin_unlock_irqrestore(&kgpu_queue_lock, flags);
+	spin_lock_irqsave(&queue->lock, flags);
+	told = crypto_enqueue_request(&queue->queue, job->areq);
+	spin_unlock_irqrestore(&queue->lock, flags);
 	return told;
 }
 
-struct kgpu_job *kgpu_glue_dequeue(void)
+/* Ends with the first that makes room for one in the backlog, whose submitter is told. */
+static u32 kgpu_take(struct kgpu_queue *queue, struct kgpu_job **jobs, u32 most)
 {
-	struct crypto_async_request *areq, *backlog;
+	struct crypto_async_request *areq, *backlog = NULL;
 	unsigned long flags;
+	u32 count = 0;
 
-	spin_lock_irqsave(&kgpu_queue_lock, flags);
-	backlog = crypto_get_backlog(&kgpu_queue);
-	areq = crypto_dequeue_request(&kgpu_queue);
-	spin_unlock_irqrestore(&kgpu_queue_lock, flags);
-	if (!areq)
-		return NULL;
+	/* Who fills it after this look wakes the engine. */
+	if (!READ_ONCE(queue->queue.qlen))
+		return 0;
+	spin_lock_irqsave(&queue->lock, flags);
+	while (count < most && !backlog) {
+		backlog = crypto_get_backlog(&queue->queue);
+		areq = crypto_dequeue_request(&queue->queue);
+		if (!areq)
+			break;
+		jobs[count++] = kgpu_job_of(areq);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
 	if (backlog && backlog->tfm) {
 		local_bh_disable();
 		crypto_request_complete(backlog, -EINPROGRESS);
 		local_bh_enable();
 	}
-	return kgpu_job_of(areq);
+	return count;
+}
+
+/* Of one processor after the other, so that none is forgotten. For the engine's thread alone. */
+u32 kgpu_glue_dequeue(struct kgpu_job **jobs, u32 most)
+{
+	static unsigned int cpu;
+	unsigned int looked;
+
+	for (looked = 0; looked < nr_cpu_ids; looked++) {
+		u32 count = 0;
+
+		if (cpu_possible(cpu))
+			count = kgpu_take(per_cpu_ptr(kgpu_queues, cpu), jobs, most);
+		cpu = (cpu + 1) % nr_cpu_ids;
+		if (count)
+			return count;
+	}
+	return 0;
 }
 
 static void kgpu_fallback_work(struct work_struct *work)
@@ -134,20 +167,35 @@ void kgpu_glue_complete(struct kgpu_job *job, int error)
 
 int kgpu_job_init(void)
 {
-	crypto_init_queue(&kgpu_queue, kgpu_rust_queue_limit());
+	unsigned int cpu;
+
+	kgpu_queues = alloc_percpu(struct kgpu_queue);
+	if (!kgpu_queues)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		struct kgpu_queue *queue = per_cpu_ptr(kgpu_queues, cpu);
+
+		spin_lock_init(&queue->lock);
+		crypto_init_queue(&queue->queue, kgpu_rust_queue_limit());
+	}
 	kgpu_fallback_wq = alloc_workqueue("kgpu-fallback", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!kgpu_fallback_wq)
-		return -ENOMEM;
+		goto free_queues;
 	kgpu_deliver_wq = alloc_workqueue("kgpu-deliver", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!kgpu_deliver_wq) {
-		destroy_workqueue(kgpu_fallback_wq);
-		return -ENOMEM;
-	}
+	if (!kgpu_deliver_wq)
+		goto destroy_fallback;
 	return 0;
+
+destroy_fallback:
+	destroy_workqueue(kgpu_fallback_wq);
+free_queues:
+	free_percpu(kgpu_queues);
+	return -ENOMEM;
 }
 
 void kgpu_job_exit(void)
 {
 	destroy_workqueue(kgpu_deliver_wq);
 	destroy_workqueue(kgpu_fallback_wq);
+	free_percpu(kgpu_queues);
 }

@@ -12,8 +12,12 @@ static struct task_struct *kgpu_engine;
 
 void kgpu_glue_wake_engine(void)
 {
+	/* What it is wanted for comes before the look whether it is wanted already. */
+	smp_mb();
+	if (atomic_read(&kgpu_engine_wanted))
+		return;
 	/* Who made it wanted wakes it. */
-	if (!atomic_xchg(&kgpu_engine_wanted, 1))
+	if (!atomic_xchg(&kgpu_engine_wanted, 1) && waitqueue_active(&kgpu_engine_wait))
 		wake_up(&kgpu_engine_wait);
 }
 
@@ -77,11 +81,13 @@ KGPU_PARAM(key_slots, KGPU_PARAM_KEY_SLOTS, "key slots of the next session (defa
 KGPU_PARAM(share_percent, KGPU_PARAM_SHARE_PERCENT,
 	   "percent of pool and key slots for one transform or one user (default 50)");
 KGPU_PARAM_MODE(queue_limit, KGPU_PARAM_QUEUE_LIMIT, 0444,
-		"requests that may wait before submitters are held back (default 4096)");
+		"requests that may wait on a processor before submitters are held back (default 4096)");
 KGPU_PARAM(recheck, KGPU_PARAM_RECHECK,
 	   "one in so many results of a helper is computed again and compared (default 0: none)");
 KGPU_PARAM(deliver_kib, KGPU_PARAM_DELIVER_KIB,
 	   "KiB of results together from which other processors help to copy them (default 64, 0: never)");
+KGPU_PARAM(merge_kib, KGPU_PARAM_MERGE_KIB,
+	   "KiB of neighbouring requests that may go to the helper as one (default 64, 0: never)");
 
 static char *register_when = "load";
 module_param_named(register, register_when, charp, 0444);

@@ -124,8 +124,13 @@ impl Tally {
 
     /// Adds a request.
     pub fn add(&self, bytes: u32) {
-        self.requests.add(1);
-        self.bytes.add(u64::from(bytes));
+        self.add_many(1, u64::from(bytes));
+    }
+
+    /// Adds requests.
+    pub fn add_many(&self, requests: u64, bytes: u64) {
+        self.requests.add(requests);
+        self.bytes.add(bytes);
     }
 }
 
@@ -140,11 +145,30 @@ impl Histogram {
 
     /// Adds a time in nanoseconds: bucket n holds times below 2^n microseconds.
     pub fn add(&self, ns: u64) {
-        let bucket = index(u64::from(
-            (ns / 1000).checked_ilog2().map_or(0, |log| log + 1),
-        ));
-        if let Some(bucket) = self.0.get(bucket.min(BUCKETS - 1)) {
-            bucket.fetch_add(1, Ordering::Relaxed);
+        self.add_all(core::iter::once(ns));
+    }
+
+    /// Adds times. Neighbours of one bucket are added at once: other processors write there as well.
+    pub fn add_all(&self, times: impl Iterator<Item = u64>) {
+        let (mut last, mut count) = (0, 0);
+        for ns in times {
+            let bucket = index(u64::from(
+                (ns / 1000).checked_ilog2().map_or(0, |log| log + 1),
+            ));
+            if bucket != last {
+                self.add_to(last, core::mem::take(&mut count));
+                last = bucket;
+            }
+            count += 1;
+        }
+        self.add_to(last, count);
+    }
+
+    fn add_to(&self, bucket: usize, count: u64) {
+        if let Some(bucket) = self.0.get(bucket.min(BUCKETS - 1))
+            && count > 0
+        {
+            bucket.fetch_add(count, Ordering::Relaxed);
         }
     }
 

@@ -2,14 +2,14 @@
 
 use kgpu_core::runs::Run;
 
-use crate::ffi::Job;
+use crate::chain::Chain;
 use crate::kat::KatRef;
 
 /// Who waits for the answer.
 #[derive(Debug)]
 pub enum Waiter {
-    /// A submitter.
-    Job(Job),
+    /// Submitters, each of a request of its own: the ring's request stands for all.
+    Jobs(Chain),
     /// The module itself: one of its known answers.
     Kat(KatRef),
 }
@@ -19,9 +19,11 @@ pub enum Waiter {
 pub struct Flight {
     /// Who waits.
     pub waiter: Waiter,
-    /// Pool granules that are ours to give back; none for pool buffers of a caller.
+    /// Requests that it stands for.
+    pub count: u32,
+    /// Pool granules of a known answer. What submitters' requests hold of the pool is with them.
     pub pool: Run,
-    /// Pool offset of the result.
+    /// Pool offset of a known answer's result.
     pub dst: u64,
     /// Bytes of the result.
     pub output_len: u32,

@@ -1,4 +1,4 @@
-//! A request's bytes in a session's pool while no request in flight stands for them.
+//! What requests hold of a session's pool.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -23,32 +23,19 @@ pub fn want_room() {
 pub struct Held {
     session: Arc<Session>,
     pool: Run,
-    at: u64,
 }
 
 impl Held {
-    /// Takes these granules over, in which the request's bytes begin at `at`.
+    /// Takes these granules over.
     #[must_use]
-    pub const fn new(session: Arc<Session>, pool: Run, at: u64) -> Self {
-        Self { session, pool, at }
+    pub const fn new(session: Arc<Session>, pool: Run) -> Self {
+        Self { session, pool }
     }
 
     /// The session whose pool it is.
     #[must_use]
     pub const fn session(&self) -> &Arc<Session> {
         &self.session
-    }
-
-    /// Where in the pool the bytes begin.
-    #[must_use]
-    pub const fn at(&self) -> u64 {
-        self.at
-    }
-
-    /// The granules.
-    #[must_use]
-    pub const fn run(&self) -> Run {
-        self.pool
     }
 
     /// The granules, which are now the caller's to give back, and to tell of.

@@ -10,7 +10,7 @@ use crate::held::Held;
 use crate::tfm::TfmRef;
 
 /// Bytes the glue reserves for [`JobCore`] (`KGPU_JOB_BYTES` in glue/glue.h).
-pub const JOB_BYTES: usize = 136;
+pub const JOB_BYTES: usize = 152;
 
 const _: () = assert!(size_of::<JobCore>() <= JOB_BYTES && align_of::<JobCore>() <= 8);
 
@@ -42,11 +42,16 @@ pub struct JobCore {
     pub taken_over: bool,
     /// It missed its deadline, which was then, in nanoseconds.
     pub deadline: Option<NonZeroU64>,
-    /// Its bytes in a pool: the source, before it is with a helper; the helper's result, until it is
-    /// delivered or compared with what the fallback is computing.
+    /// What it holds of a pool: room for its source and its result, from before it is with a helper until the result is
+    /// delivered or compared with what the fallback is computing. Of a chain the first one without room of its own
+    /// has that of all others without.
     pub held: Option<Held>,
-    /// The next of those whose results are delivered together.
+    /// Where in that pool its bytes begin.
+    pub at: u64,
+    /// The next of its chain.
     pub next: Option<Job>,
+    /// Of a chain's first: the chain that landed before, of those that are delivered together.
+    pub before: Option<Job>,
 }
 
 impl Job {

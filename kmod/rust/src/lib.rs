@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod attach;
+pub mod chain;
 pub mod counters;
 pub mod device;
 pub mod engine;

@@ -49,12 +49,26 @@ pub static POOL_MIB: Number = Number::new(32, 1, 4095);
 pub static KEY_SLOTS: Number = Number::new(256, 1, 1 << 16);
 /// Percent of pool and slots that one transform or one owner may hold.
 pub static SHARE_PERCENT: Number = Number::new(50, 1, 100);
-/// Requests that may wait in the queue before submitters are held back.
+/// Requests that may wait in a processor's queue before submitters are held back.
 pub static QUEUE_LIMIT: Number = Number::new(4096, 1, 1 << 20);
 /// One in so many results is computed again by the fallback and compared; 0 for none.
 pub static RECHECK: Number = Number::new(0, 0, 1_000_000);
 /// KiB of results that came together from which on other processors help to deliver what comes with them; 0 for never.
 pub static DELIVER_KIB: Number = Number::new(64, 0, 1 << 20);
+
+/// KiB of neighbouring requests of one transform that may go to the helper as one; 0 for never.
+pub static MERGE_KIB: Number = Number::new(64, 0, 1024);
+
+/// Bytes of requests that may go to the helper as one. Those whose results are computed again go by themselves: the
+/// results of several lie in one piece of the pool.
+#[must_use]
+pub fn merge_bytes() -> u32 {
+    if RECHECK.get() > 0 {
+        0
+    } else {
+        MERGE_KIB.get() << 10
+    }
+}
 
 /// The deadline in nanoseconds.
 #[must_use]
@@ -111,6 +125,7 @@ fn param(which: u32) -> Option<Param> {
         9 => Param::Number(&QUEUE_LIMIT),
         10 => Param::Number(&RECHECK),
         11 => Param::Number(&DELIVER_KIB),
+        12 => Param::Number(&MERGE_KIB),
         _ => return None,
     })
 }

@@ -47,7 +47,9 @@ pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCo
         taken_over: false,
         deadline: None,
         held: None,
+        at: 0,
         next: None,
+        before: None,
     }
 }
 
@@ -106,7 +108,9 @@ fn bring(job: &mut Job) {
     };
     let at = Session::pool_offset(run);
     job.copy_in(&session.pool, at);
-    job.core_mut().held = Some(Held::new(session, run, at));
+    let core = job.core_mut();
+    core.at = at;
+    core.held = Some(Held::new(session, run));
 }
 
 /// Pool granules of the session that is routed to, if half of its pool stays free.
@@ -142,11 +146,7 @@ pub fn api(job: Job) -> i32 {
 }
 
 fn enqueue(job: Job) -> Result<i32, Job> {
-    let counters = counters::of(job.algorithm());
     let told = job.enqueue();
-    if told.is_ok() {
-        counters.accepted.add(1);
-    }
     ffi::wake_engine();
     told
 }

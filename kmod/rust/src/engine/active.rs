@@ -13,6 +13,7 @@ use kgpu_core::ring::{CompletionConsumer, RingError, RingPlace, SubmissionProduc
 use kgpu_core::runs::GRANULE;
 
 use super::fall_back;
+use crate::chain::Chain;
 use crate::counters::{GLOBAL, Reason};
 use crate::errno::Errno;
 use crate::ffi::{self, Level, lock, log};
@@ -36,7 +37,9 @@ pub struct Active {
     pub(super) abuses: u32,
     /// Tiles of requests that were taken back: never used again in this session.
     pub(super) quarantined_tiles: u32,
-    /// Requests taken back whose completion may still come.
+    /// Requests of submitters that it has; the ring's may stand for several.
+    pub(super) requests: u32,
+    /// Requests of the ring taken back whose completion may still come.
     pub(super) late_expected: u32,
     pub(super) stall: Option<Stall>,
     /// Stalls without a believed completion in between.
@@ -75,6 +78,7 @@ impl Active {
             ),
             abuses: 0,
             quarantined_tiles: 0,
+            requests: 0,
             late_expected: 0,
             stall: None,
             strikes: 0,
@@ -161,13 +165,12 @@ impl Active {
     /// routing stays on.
     pub(super) fn replace(&mut self) {
         GLOBAL.takeovers.add(1);
-        GLOBAL.takeover_in_flight.set(u64::from(self.flights.len()));
+        GLOBAL.takeover_in_flight.set(u64::from(self.requests));
         log(
             Level::Info,
             format_args!(
                 "session {} replaced with {} requests in flight",
-                self.session.generation,
-                self.flights.len()
+                self.session.generation, self.requests
             ),
         );
         let state = if self.session.minor > 0 {
@@ -247,40 +250,42 @@ impl Active {
             return;
         };
         self.late_expected += 1;
-        // Where nothing of the pool is ours to give back, the caller's own buffers are what a late
-        // write may hit.
-        let granules = match flight.pool.count {
-            0 => flight.output_len.div_ceil(GRANULE),
-            count => count,
-        };
+        self.requests -= flight.count;
+        let mut granules = flight.pool.count;
+        self.quarantined_tiles += flight.tiles.count;
+        let slot_is_free = self.release_key(&flight);
+        if let Waiter::Jobs(mut chain) = flight.waiter {
+            GLOBAL.taken_over.add(u64::from(flight.count));
+            self.release_share(&chain, slot_is_free, flight.bytes);
+            chain.for_each_mut(|job| {
+                let core = job.core_mut();
+                granules += match core.held.take() {
+                    // Taken for good.
+                    Some(held) => held.into_run().count,
+                    // Where nothing of the pool is ours to give back, the caller's own buffers are what a late write
+                    // may hit.
+                    None if core.buffers.is_some() => core.output_len.div_ceil(GRANULE),
+                    None => 0,
+                };
+                core.taken_over = true;
+                if reason == Reason::Deadline {
+                    core.deadline = NonZeroU64::new(flight.deadline);
+                }
+            });
+            fall_back(chain, reason);
+        }
         self.session
             .quarantined
             .fetch_add(u64::from(granules) * u64::from(GRANULE), Ordering::Relaxed);
-        self.quarantined_tiles += flight.tiles.count;
-        let slot_is_free = self.release_key(&flight);
-        match flight.waiter {
-            Waiter::Job(mut job) => {
-                GLOBAL.taken_over.add(1);
-                self.release_share(&job, slot_is_free, flight.bytes);
-                job.core_mut().taken_over = true;
-                if reason == Reason::Deadline {
-                    job.core_mut().deadline = NonZeroU64::new(flight.deadline);
-                }
-                fall_back(job, reason);
-            }
-            Waiter::Kat(_) => {}
-        }
     }
 
-    /// Gives back what a finished flight held of the region, but for its pool bytes where they are still looked at. The
-    /// result is whether it was the last flight on its key's slot.
-    pub(super) fn release(&self, flight: &Flight, pool_is_kept: bool) -> bool {
+    /// Gives back what a finished flight held of the region, but for what its requests hold of the pool. The result is
+    /// whether it was the last flight on its key's slot.
+    pub(super) fn release(&self, flight: &Flight) -> bool {
         let mut guard = lock();
         let books = self.session.books.get(&mut guard);
         books.tiles.give(flight.tiles);
-        if !pool_is_kept {
-            books.pool.give(flight.pool);
-        }
+        books.pool.give(flight.pool);
         self.release_slot(books, flight)
     }
 
@@ -305,9 +310,9 @@ impl Active {
         books.slots.in_flight(slot) == 0
     }
 
-    /// Gives a request's share back; `slot` if its key's slot has no other request in flight.
-    pub(super) fn release_share(&mut self, job: &ffi::Job, slot: bool, bytes: u32) {
-        let tfm = job.core().tfm.get();
+    /// Gives requests' share back; `slot` if their key's slot has no other request in flight.
+    pub(super) fn release_share(&mut self, chain: &Chain, slot: bool, bytes: u32) {
+        let tfm = chain.first().core().tfm.get();
         subtract(&tfm.in_flight, u64::from(bytes));
         self.shares.give(tfm.owner, u64::from(bytes), slot);
     }

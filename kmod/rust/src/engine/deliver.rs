@@ -2,23 +2,23 @@
 //! together.
 
 use kgpu_core::abi::Op;
-use kgpu_core::algorithm::{IV_BYTES_MAX, Mode};
+use kgpu_core::algorithm::{Algorithm, IV_BYTES_MAX, Mode};
 use kgpu_core::iv;
 
-use super::answer;
+use crate::chain::Chain;
 use crate::counters;
 use crate::ffi::{self, Job, lock};
 use crate::held::tell_of_room;
 use crate::params;
 use crate::session::Session;
 
-/// Results of one pass that wait to be delivered, the last one first.
+/// Results of one pass that wait to be delivered, the last chain first.
 #[derive(Debug)]
 pub(super) struct Landed {
-    chain: Option<Job>,
+    last: Option<Job>,
     bytes: u64,
-    /// Bytes from which on a chain goes to another processor when one more result comes: copying them takes longer than
-    /// waking somebody up for it.
+    /// Bytes from which on what came goes to another processor when one more result comes: copying them takes longer
+    /// than waking somebody up for it.
     most: u64,
 }
 
@@ -26,7 +26,7 @@ impl Landed {
     /// None so far.
     pub(super) fn new() -> Self {
         Self {
-            chain: None,
+            last: None,
             bytes: 0,
             most: match params::DELIVER_KIB.get() {
                 0 => u64::MAX,
@@ -36,91 +36,120 @@ impl Landed {
         }
     }
 
-    /// Adds a request whose result its `held` is.
-    pub(super) fn add(&mut self, mut job: Job) {
+    /// Adds requests whose results, `bytes` bytes in all, lie where they say.
+    pub(super) fn add(&mut self, chain: Chain, bytes: u32) {
         if self.bytes >= self.most {
             self.bytes = 0;
-            if let Some(chain) = self.chain.take() {
-                chain.deliver_later();
+            if let Some(last) = self.last.take() {
+                last.deliver_later();
             }
         }
-        self.bytes += u64::from(job.core().output_len);
-        job.core_mut().next = self.chain.take();
-        self.chain = Some(job);
+        self.bytes += u64::from(bytes);
+        let mut first = chain.into_first();
+        first.core_mut().before = self.last.take();
+        self.last = Some(first);
     }
 }
 
 impl Drop for Landed {
     /// Delivers what is left, here: nobody can forget to.
     fn drop(&mut self) {
-        if let Some(chain) = self.chain.take() {
-            all(chain);
+        if let Some(last) = self.last.take() {
+            all(last);
         }
     }
 }
 
-/// Delivers a chain of results, in the order in which they came. All copies first, so that the lock is taken once to
+/// Delivers chains of results, in the order in which they came. All copies first, so that the lock is taken once to
 /// give their room back, and before their submitters are told: they may ask for it at once.
 pub fn all(last: Job) {
-    let (mut chain, mut first) = (Some(last), None);
-    while let Some(mut job) = chain {
-        chain = core::mem::replace(&mut job.core_mut().next, first.take());
+    // Turned around: what was submitted first lies first in memory, too, more often than not.
+    let (mut rest, mut first) = (Some(last), None);
+    while let Some(mut job) = rest {
+        rest = core::mem::replace(&mut job.core_mut().before, first.take());
         first = Some(job);
     }
     let mut at = first.as_ref();
     while let Some(job) = at {
-        if let Some(held) = &job.core().held {
-            copy_out(job, held.session(), held.at());
-        }
-        at = job.core().next.as_ref();
+        copy_chain_out(job);
+        at = job.core().before.as_ref();
     }
     give_back(first.as_mut());
     tell_of_room();
     let now = ffi::now();
     while let Some(mut job) = first {
-        first = job.core_mut().next.take();
-        done(job, now);
+        first = job.core_mut().before.take();
+        done(Chain::new(job), now);
     }
 }
 
-/// Gives back the pool's room of a chain that is copied.
-fn give_back(mut at: Option<&mut Job>) {
-    let Some(held) = at.as_ref().and_then(|job| job.core().held.as_ref()) else {
+/// Copies a chain's results out, each from its place in the pool of the room before it.
+fn copy_chain_out(first: &Job) {
+    let Some(algorithm) = crate::algorithm(first.algorithm()) else {
+        return;
+    };
+    let (mut at, mut session) = (Some(first), None);
+    while let Some(job) = at {
+        let core = job.core();
+        session = core.held.as_ref().map(|held| &**held.session()).or(session);
+        if let Some(session) = session {
+            copy_out(job, algorithm, session);
+        }
+        at = core.next.as_ref();
+    }
+}
+
+/// Gives back the pool's room of chains that are copied.
+fn give_back(first: Option<&mut Job>) {
+    let Some(held) = first.as_ref().and_then(|job| job.core().held.as_ref()) else {
         return;
     };
     // Dropped after the lock: may be the last reference.
     let session = held.session().clone();
     let mut guard = lock();
-    while let Some(job) = at {
-        let core = job.core_mut();
-        if let Some(held) = core.held.take() {
-            session.books.get(&mut guard).pool.give(held.into_run());
+    let mut chain = first;
+    while let Some(job) = chain {
+        let mut at = Some(&mut *job);
+        while let Some(job) = at {
+            let core = job.core_mut();
+            if let Some(held) = core.held.take() {
+                session.books.get(&mut guard).pool.give(held.into_run());
+            }
+            at = core.next.as_mut();
         }
-        at = core.next.as_mut();
+        chain = job.core_mut().before.as_mut();
     }
 }
 
-/// A helper's result is where its submitter wants it.
-pub(super) fn done(job: Job, now: u64) {
-    helped(&job, now);
-    job.name_result(false);
-    answer(job, 0);
+/// A helper's results are where their submitters want them.
+pub(super) fn done(chain: Chain, now: u64) {
+    let requests = helped(chain.iter(), now);
+    counters::of(chain.first().algorithm())
+        .completed
+        .add(requests);
+    for job in chain {
+        job.name_result(false);
+        job.complete(0);
+    }
 }
 
-/// Counts a request that a helper computed.
-pub(super) fn helped(job: &Job, now: u64) {
-    let counters = counters::of(job.algorithm());
-    counters.helper.add(job.core().shape.len);
-    counters
-        .helper_latency
-        .add(now.saturating_sub(job.core().accepted_at));
+/// Counts requests of one algorithm that a helper computed. The result is how many they are.
+pub(super) fn helped<'a>(jobs: impl Iterator<Item = &'a Job> + Clone, now: u64) -> u64 {
+    let (mut requests, mut bytes, mut algorithm) = (0, 0, 0);
+    for job in jobs.clone() {
+        requests += 1;
+        bytes += u64::from(job.core().shape.len);
+        algorithm = job.algorithm();
+    }
+    let counters = counters::of(algorithm);
+    counters.helper.add_many(requests, bytes);
+    let waited = jobs.map(|job| now.saturating_sub(job.core().accepted_at));
+    counters.helper_latency.add_all(waited);
+    requests
 }
 
 /// Copies a validated result out to where its submitter wants it, and its IV.
-fn copy_out(job: &Job, session: &Session, at: u64) {
-    let Some(algorithm) = crate::algorithm(job.algorithm()) else {
-        return;
-    };
+fn copy_out(job: &Job, algorithm: &Algorithm, session: &Session) {
     let core = job.core();
     let size = algorithm.iv_size();
     // CBC goes on from the last ciphertext block: of the source when decrypting, read before an
@@ -131,10 +160,10 @@ fn copy_out(job: &Job, session: &Session, at: u64) {
         if core.shape.op == Op::Decrypt {
             job.read_source(block, last);
         } else {
-            session.pool.read(at + u64::from(block), last);
+            session.pool.read(core.at + u64::from(block), last);
         }
     }
-    job.copy_out(&session.pool, at, core.output_len);
+    job.copy_out(&session.pool, core.at, core.output_len);
     if let Some(iv) = iv::after(
         algorithm.mode,
         &core.shape.iv,

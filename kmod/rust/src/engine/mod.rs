@@ -6,11 +6,13 @@
 
 mod active;
 mod deliver;
+mod merge;
 mod offload;
 mod reap;
 mod recheck;
 #[cfg(any(test, feature = "mock"))]
 pub(crate) mod tests;
+mod tiles;
 mod watch;
 
 use alloc::boxed::Box;
@@ -24,6 +26,7 @@ pub use deliver::all as deliver_all;
 use offload::Refusal;
 pub use recheck::Wrong;
 
+use crate::chain::Chain;
 use crate::counters::{self, GLOBAL, Reason};
 use crate::errno::Errno;
 use crate::ffi::{self, Guard, Guarded, Job, lock};
@@ -107,13 +110,14 @@ impl Engine {
         self.promote();
         busy |= self.flush();
         let now = ffi::now();
-        let mut in_flight = 0;
+        let (mut in_flight, mut idle) = (0, true);
         for active in self.actives() {
             active.watch(now);
-            in_flight += u64::from(active.flights.len());
+            in_flight += u64::from(active.requests);
+            idle &= active.flights.is_empty();
         }
         GLOBAL.in_flight.set(in_flight);
-        power::set_drained(paused && in_flight == 0);
+        power::set_drained(paused && idle);
         if busy { 0 } else { self.rest(now) }
     }
 
@@ -183,10 +187,7 @@ impl Engine {
 
     /// Decides on what is queued. The result is whether there may be more at once.
     fn flush(&mut self) -> bool {
-        while self.staged.len() < STAGE {
-            let Some(job) = Job::dequeue() else { break };
-            self.staged.push_back(job);
-        }
+        self.stage();
         if self.staged.is_empty() {
             return false;
         }
@@ -199,7 +200,7 @@ impl Engine {
         let live = live.into_iter().find(|active| active.is_live());
         let (Some(active), None) = (live, reason) else {
             for job in staged.drain(..) {
-                fall_back(job, reason.unwrap_or(Reason::NoHelper));
+                fall_back(Chain::new(job), reason.unwrap_or(Reason::NoHelper));
             }
             return more;
         };
@@ -210,52 +211,69 @@ impl Engine {
             }
         }
         let now = ffi::now();
-        let mut sent = false;
-        let mut full = false;
-        for _ in 0..staged.len() {
-            let Some(mut job) = staged.pop_front() else {
+        let mut merge = merge::Limits::new(&active.session);
+        let (mut sent, mut full) = (false, false);
+        // Those that find no room go back behind the others, for the next time.
+        let mut left = staged.len();
+        while let Some(first) = staged.front().filter(|_| left > 0) {
+            let index = first.algorithm();
+            let worth = first.core().worth_it
+                || queued
+                    .get(index)
+                    .is_some_and(|q| *q >= params::crossover(index));
+            let live = active.is_live();
+            let together = match live && worth && !full {
+                true => merge.count(staged.iter().take(left)),
+                false => 1,
+            };
+            left -= together;
+            let Some(mut chain) = Chain::link(staged.drain(..together).rev()) else {
                 break;
             };
-            if !active.is_live() {
+            if !live {
                 // Quarantined for what one of these found. A helper that repairs its words
                 // meanwhile gets nothing more: nobody would look for the answer.
-                fall_back(job, Reason::NoHelper);
+                fall_back(chain, Reason::NoHelper);
                 continue;
             }
-            let index = job.algorithm();
-            if !job.core().worth_it
-                && queued
-                    .get(index)
-                    .is_none_or(|q| *q < params::crossover(index))
-            {
-                submit::expect(index, false);
-                fall_back(job, Reason::Small);
+            submit::expect(index, worth);
+            if !worth {
+                fall_back(chain, Reason::Small);
                 continue;
             }
-            submit::expect(index, true);
-            job.core_mut().worth_it = true;
+            chain.for_each_mut(|job| job.core_mut().worth_it = true);
             // One that has its room in the pool need not wait for those that have none.
-            let refused = if full && job.core().held.is_none() {
-                Err((job, Refusal::Full))
+            let refused = if full && chain.first().core().held.is_none() {
+                Err((chain, Refusal::Full))
             } else {
-                match active.offload(job, now) {
-                    Err((job, Refusal::Full)) if !full => {
+                match active.offload(chain, now) {
+                    Err((chain, Refusal::Full)) if !full => {
                         held::want_room();
-                        active.offload(job, now)
+                        active.offload(chain, now)
                     }
                     done => done,
                 }
             };
             match refused {
                 Ok(()) => sent = true,
-                Err((job, Refusal::Because(reason))) => fall_back(job, reason),
-                Err((job, Refusal::Full)) => {
+                Err((chain, Refusal::Because(reason))) => fall_back(chain, reason),
+                Err((chain, Refusal::Full)) if !chain.is_single() => {
+                    // There may be room for one by one.
+                    merge = merge::Limits::NONE;
+                    left += together;
+                    staged.extend(chain);
+                    staged.rotate_right(together);
+                }
+                Err((chain, Refusal::Full)) => {
                     full = true;
-                    let waited = now.saturating_sub(job.core().accepted_at);
-                    if waited > u64::from(params::FULL_MS.get()) * 1_000_000 {
-                        fall_back(job, Reason::Full);
-                    } else {
-                        staged.push_back(job);
+                    let patience = u64::from(params::FULL_MS.get()) * 1_000_000;
+                    for job in chain {
+                        let waited = now.saturating_sub(job.core().accepted_at);
+                        if waited > patience {
+                            fall_back(Chain::new(job), Reason::Full);
+                        } else {
+                            staged.push_back(job);
+                        }
                     }
                 }
             }
@@ -264,6 +282,28 @@ impl Engine {
             active.publish();
         }
         more && !full
+    }
+
+    /// Takes what is queued, as far as there is room for it, and counts it: it will be answered.
+    fn stage(&mut self) {
+        let mut accepted = [0u32; ALGORITHMS];
+        loop {
+            let room = STAGE.saturating_sub(self.staged.len());
+            let taken = Job::dequeue(room, |job| {
+                if let Some(count) = accepted.get_mut(job.algorithm()) {
+                    *count += 1;
+                }
+                self.staged.push_back(job);
+            });
+            if taken == 0 {
+                break;
+            }
+        }
+        for (algorithm, count) in accepted.into_iter().enumerate() {
+            if count > 0 {
+                counters::of(algorithm).accepted.add(u64::from(count));
+            }
+        }
     }
 
     /// For how long nothing needs doing. Arms the wake-ups before it says so.
@@ -291,11 +331,13 @@ impl Engine {
     }
 }
 
-/// Hands a request to the fallback, counted. What a helper was to get of it is nobody's business any more.
-pub(crate) fn fall_back(mut job: Job, reason: Reason) {
-    drop(job.core_mut().held.take());
-    counters::fell_back(job.algorithm(), reason, job.core().shape.len);
-    job.fall_back_later();
+/// Hands requests to the fallback, counted. What a helper was to get of them is nobody's business any more.
+pub(crate) fn fall_back(chain: Chain, reason: Reason) {
+    for mut job in chain {
+        drop(job.core_mut().held.take());
+        counters::fell_back(job.algorithm(), reason, job.core().shape.len);
+        job.fall_back_later();
+    }
 }
 
 /// The fallback has computed a queued request.

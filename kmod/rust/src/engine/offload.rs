@@ -1,25 +1,28 @@
-//! Handing a request to the helper: room, key, source bytes, tiles, submission.
+//! Handing requests to the helper: room, key, source bytes, tiles, submission.
 
 use core::sync::atomic::Ordering;
 
-use kgpu_core::abi::{KeyEntry, Reflect, RequestId, Submission, SubmissionFlags, Tile};
+use kgpu_core::abi::{KeyEntry, RequestId, Submission, SubmissionFlags};
 use kgpu_core::algorithm::{Algorithm, Output};
 use kgpu_core::keytable;
-use kgpu_core::request::Shape;
-use kgpu_core::runs::Run;
+use kgpu_core::runs::{GRANULE, Run};
 use kgpu_core::slots::{Found, KeyId};
-use kgpu_core::tiling::{self, Place, Tiles};
+use kgpu_core::tiling::{self, Place};
 use zeroize::Zeroize;
 
 use super::Active;
+use super::tiles::TileRow;
+use crate::chain::Chain;
 use crate::counters::{self, GLOBAL, Reason};
-use crate::ffi::{Guard, Job, lock};
+use crate::ffi::{Guard, lock};
 use crate::flight::{Flight, Waiter};
+use crate::held::Held;
+use crate::job::JobCore;
 use crate::params;
 use crate::session::Session;
 use crate::tfm::{Tfm, next_key_id};
 
-/// Why a request is not handed to the helper now.
+/// Why requests are not handed to the helper now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// There is no room; there will be.
@@ -37,12 +40,24 @@ struct TakenSlot {
     first: bool,
 }
 
+/// What a request needs of the region.
+#[derive(Clone, Copy, Debug, Default)]
+struct Need {
+    /// Bytes of the pool, beside what its submitters brought.
+    pool: u64,
+    tiles: u32,
+    /// Source bytes, and those that come out.
+    bytes: u64,
+    output: u64,
+    requests: u32,
+}
+
 /// What a request holds of the region.
 #[derive(Clone, Copy, Debug)]
 struct Room {
     pool: Run,
     tiles: Run,
-    place: Place,
+    slot: Option<TakenSlot>,
 }
 
 /// A key to be in a slot.
@@ -74,109 +89,142 @@ impl Wanted<'_> {
         };
         KeyEntry::new(generation, algorithm.id, key)
     }
+
+    /// Whether its owner may have so many bytes more in flight, and one more slot if `slot`. Nobody's share is asked
+    /// for a known answer.
+    fn allowed(&self, active: &mut Active, bytes: u64, slot: bool) -> bool {
+        let Self::Of(tfm) = self else { return true };
+        let percent = u64::from(params::SHARE_PERCENT.get());
+        let most = active.session.layout.sizes.pool_bytes * percent / 100;
+        tfm.in_flight.load(Ordering::Relaxed) + bytes <= most
+            && active.shares.allows(tfm.owner, bytes, slot)
+    }
+}
+
+/// Bytes of the pool that a request takes: its source in the place of its result where they are equally long, as the
+/// submitter's own source stays intact. A service's output of the input's length by chance is none of these.
+fn pool_bytes(algorithm: &Algorithm, len: u32, output_len: u32) -> u64 {
+    let whole = |len: u32| u64::from(len).next_multiple_of(u64::from(GRANULE));
+    match algorithm.output {
+        Output::SameAsInput => whole(len),
+        Output::PerUnit(_) => whole(len) + whole(output_len),
+    }
+}
+
+/// Where a request's result lies, whose bytes in the pool begin at `at`.
+fn result_at(algorithm: &Algorithm, at: u64, len: u32) -> u64 {
+    match algorithm.output {
+        Output::SameAsInput => at,
+        Output::PerUnit(_) => at + u64::from(len).next_multiple_of(u64::from(GRANULE)),
+    }
 }
 
 impl Active {
-    /// Hands a request over, or gives it back with the reason.
-    pub(super) fn offload(&mut self, mut job: Job, now: u64) -> Result<(), (Job, Refusal)> {
-        let tfm = job.core().tfm.get();
+    /// Hands requests over, as one, or gives them back with the reason.
+    pub(super) fn offload(&mut self, mut chain: Chain, now: u64) -> Result<(), (Chain, Refusal)> {
+        let tfm = chain.first().core().tfm.get();
         let Some(algorithm) = crate::algorithm(tfm.algorithm) else {
-            return Err((job, Refusal::Because(Reason::Shape)));
+            return Err((chain, Refusal::Because(Reason::Shape)));
         };
-        let shape = job.core().shape;
-        let bytes = u64::from(shape.len);
-        let pool_share =
-            self.session.layout.sizes.pool_bytes * u64::from(params::SHARE_PERCENT.get()) / 100;
-        let new_slot = algorithm.has_key() && {
-            let mut guard = lock();
-            let (id, hint) = (
-                tfm.key.get(&mut guard).id,
-                tfm.slot_hint.load(Ordering::Relaxed),
-            );
-            !self
-                .session
-                .books
-                .get(&mut guard)
-                .slots
-                .is_in_flight(id, hint)
-        };
-        if tfm.in_flight.load(Ordering::Relaxed) + bytes > pool_share
-            || !self.shares.allows(tfm.owner, bytes, new_slot)
-        {
-            return Err((job, Refusal::Because(Reason::Share)));
-        }
-        let buffers = job
-            .core()
-            .buffers
-            .filter(|places| places.iter().all(|p| p.session == self.session.generation));
-        let output_len = job.core().output_len;
-        // Its submitter may have brought the source already, if to this session.
-        let brought = job
-            .core()
-            .held
-            .as_ref()
-            .filter(|held| held.session().generation == self.session.generation)
-            .map(|held| (held.run(), held.at()));
-        if brought.is_none() {
-            drop(job.core_mut().held.take());
-        }
-        let given = match (buffers, brought) {
-            (Some([src, dst]), _) => Some((Run::NONE, src.offset, dst.offset)),
-            (None, Some((run, at))) => Some((run, at, at)),
-            (None, None) => None,
-        };
-        let room = match self.take_room(algorithm, &shape, output_len, given) {
+        let need = self.need(&mut chain, algorithm);
+        let room = match self.take_room(algorithm, &Wanted::Of(tfm), &need) {
             Ok(room) => room,
-            Err(refusal) => return Err((job, refusal)),
+            Err(refusal) => return Err((chain, refusal)),
         };
-        let slot = if algorithm.has_key() {
-            match self.take_slot(algorithm, &Wanted::Of(tfm)) {
-                Some(slot) => {
-                    tfm.slot_hint.store(slot.slot, Ordering::Relaxed);
-                    Some(slot)
-                }
-                None => {
-                    let pool = if brought.is_some() {
-                        Run::NONE
-                    } else {
-                        room.pool
-                    };
-                    self.give_room(Room { pool, ..room });
-                    return Err((job, Refusal::Because(Reason::NoSlot)));
-                }
-            }
-        } else {
-            None
-        };
-        let place = with_key(room.place, slot);
-        let session = &self.session;
-        if let Some(held) = job.core_mut().held.take() {
-            // The flight gives it back from here on: as `room.pool`.
-            let _pool = held.into_run();
-        } else if buffers.is_none() {
-            job.copy_in(&session.pool, place.src);
-        } else {
-            counters::of(tfm.algorithm).zero_copy.add(1);
+        if let Some(slot) = room.slot {
+            tfm.slot_hint.store(slot.slot, Ordering::Relaxed);
         }
-        write_tiles(session, algorithm, shape, place, room.tiles, |at, to| {
-            session.pool.read(place.src + u64::from(at), to);
-        });
-        let count = tfm.in_flight.load(Ordering::Relaxed) + bytes;
+        let used = self.lay_out(&mut chain, algorithm, &room);
+        let count = tfm.in_flight.load(Ordering::Relaxed) + need.bytes;
         tfm.in_flight.store(count, Ordering::Relaxed);
         self.shares
-            .take(tfm.owner, bytes, slot.is_some_and(|s| s.first));
+            .take(tfm.owner, need.bytes, room.slot.is_some_and(|s| s.first));
+        // The sums fit: each request's do, and several are merged up to a bound.
+        let (bytes, output_len) = (low32(need.bytes), low32(need.output));
+        let op = chain.first().core().shape.op.code();
+        self.requests += need.requests;
         let flight = Flight {
-            waiter: Waiter::Job(job),
-            pool: room.pool,
-            dst: place.dst,
+            waiter: Waiter::Jobs(chain),
+            count: need.requests,
+            pool: Run::NONE,
+            dst: 0,
             output_len,
             tiles: room.tiles,
-            slot: slot.map(|s| s.slot),
-            bytes: shape.len,
+            slot: room.slot.map(|s| s.slot),
+            bytes,
             deadline: now.saturating_add(params::deadline_ns()),
         };
-        self.submit(algorithm, shape, flight);
+        self.submit(algorithm, op, used, flight);
         Ok(())
+    }
+
+    /// What requests need. Gives back what they hold of another session's pool.
+    fn need(&self, chain: &mut Chain, algorithm: &Algorithm) -> Need {
+        let generation = self.session.generation;
+        let tile_bytes = self.session.tile_bytes;
+        let mut need = Need::default();
+        chain.for_each_mut(|job| {
+            let core = job.core_mut();
+            // Its submitter may have brought the source already, if to this session.
+            core.held
+                .take_if(|held| held.session().generation != generation);
+            if core.held.is_none() && !lies_in_buffers(core, generation) {
+                need.pool += pool_bytes(algorithm, core.shape.len, core.output_len);
+            }
+            need.tiles += tiling::count(algorithm, &core.shape, tile_bytes);
+            need.bytes += u64::from(core.shape.len);
+            need.output += u64::from(core.output_len);
+            need.requests += 1;
+        });
+        need
+    }
+
+    /// Puts the requests' sources where the helper finds them, and cuts them into tiles. The result is how many these
+    /// are.
+    fn lay_out(&self, chain: &mut Chain, algorithm: &Algorithm, room: &Room) -> u32 {
+        let session = &self.session;
+        let (key_slot, key_generation) = room.slot.map_or((0, 0), |s| (s.slot, s.generation));
+        let mut row = TileRow::new(session, algorithm, room.tiles);
+        let mut pool = Some(room.pool).filter(|pool| pool.count > 0);
+        let mut at = Session::pool_offset(room.pool);
+        let mut zero_copy = 0;
+        chain.for_each_mut(|job| {
+            let core = job.core();
+            let (shape, held) = (core.shape, core.held.is_some());
+            let (src, dst) = match core.buffers {
+                Some([src, dst]) if lies_in_buffers(core, session.generation) => {
+                    zero_copy += 1;
+                    (src.offset, dst.offset)
+                }
+                // Brought by its submitter, which is done for algorithms only whose result takes the source's place.
+                _ if held => (core.at, core.at),
+                _ => {
+                    let src = at;
+                    let dst = result_at(algorithm, src, shape.len);
+                    at += pool_bytes(algorithm, shape.len, core.output_len);
+                    job.copy_in(&session.pool, src);
+                    let core = job.core_mut();
+                    core.at = dst;
+                    core.held = pool.take().map(|run| Held::new(session.clone(), run));
+                    (src, dst)
+                }
+            };
+            let place = Place {
+                src,
+                dst,
+                key_slot,
+                key_generation,
+            };
+            row.cut(shape, place, |at, to| {
+                session.pool.read(src + u64::from(at), to);
+            });
+        });
+        if zero_copy > 0 {
+            counters::of(chain.first().algorithm())
+                .zero_copy
+                .add(zero_copy);
+        }
+        row.finish()
     }
 
     /// Submits known answers while there is room. The result is whether any was.
@@ -207,45 +255,52 @@ impl Active {
             else {
                 break;
             };
-            let Ok(room) = self.take_room(algorithm, &shape, output_len, None) else {
+            let need = Need {
+                pool: pool_bytes(algorithm, shape.len, output_len),
+                tiles: tiling::count(algorithm, &shape, self.session.tile_bytes),
+                bytes: u64::from(shape.len),
+                output: u64::from(output_len),
+                requests: 1,
+            };
+            let id = next_key_id();
+            let wanted = Wanted::Known(id, request.answer.key);
+            let Ok(room) = self.take_room(algorithm, &wanted, &need) else {
                 break;
             };
-            let slot = if algorithm.has_key() {
-                let id = next_key_id();
-                let wanted = Wanted::Known(id, request.answer.key);
-                let Some(slot) = self.take_slot(algorithm, &wanted) else {
-                    self.give_room(room);
-                    break;
-                };
+            let session = self.session.clone();
+            if let Some(slot) = room.slot {
                 // Nobody uses this key again: the slot is cleared with the answer.
                 let mut guard = lock();
-                let _in_flight_until_then = self
-                    .session
-                    .books
-                    .get(&mut guard)
-                    .slots
-                    .retire(id, slot.slot);
-                Some(slot)
-            } else {
-                None
+                let slots = &mut session.books.get(&mut guard).slots;
+                let _in_flight_until_then = slots.retire(id, slot.slot);
+            }
+            let src = Session::pool_offset(room.pool);
+            let dst = result_at(algorithm, src, shape.len);
+            session.pool.write(src, request.input);
+            let (key_slot, key_generation) = room.slot.map_or((0, 0), |s| (s.slot, s.generation));
+            let place = Place {
+                src,
+                dst,
+                key_slot,
+                key_generation,
             };
-            let place = with_key(room.place, slot);
-            let session = self.session.clone();
-            session.pool.write(place.src, request.input);
-            write_tiles(&session, algorithm, shape, place, room.tiles, |at, to| {
-                session.pool.read(place.src + u64::from(at), to);
+            let mut row = TileRow::new(&session, algorithm, room.tiles);
+            row.cut(shape, place, |at, to| {
+                session.pool.read(src + u64::from(at), to);
             });
+            let used = row.finish();
             let flight = Flight {
                 waiter: Waiter::Kat(kat),
+                count: 0,
                 pool: room.pool,
-                dst: place.dst,
+                dst,
                 output_len,
                 tiles: room.tiles,
-                slot: slot.map(|s| s.slot),
+                slot: room.slot.map(|s| s.slot),
                 bytes: shape.len,
                 deadline: crate::ffi::now().saturating_add(params::known_answer_ns()),
             };
-            self.submit(algorithm, shape, flight);
+            self.submit(algorithm, shape.op.code(), used, flight);
             self.kat.submitted();
             any = true;
         }
@@ -255,14 +310,13 @@ impl Active {
         any
     }
 
-    /// Seats, ring, pool and tiles for a request, or why not. `given`: pool granules that are taken already, and where in
-    /// the pool the source and the result are.
+    /// Seat, ring entry, pool, tiles and key slot, or why not; all or none. A seat and an entry are there until the next
+    /// is asked for.
     fn take_room(
         &mut self,
         algorithm: &Algorithm,
-        shape: &Shape,
-        output_len: u32,
-        given: Option<(Run, u64, u64)>,
+        wanted: &Wanted<'_>,
+        need: &Need,
     ) -> Result<Room, Refusal> {
         if self.flights.is_full() {
             return Err(Refusal::Full);
@@ -275,102 +329,50 @@ impl Active {
                 return Err(Refusal::Because(Reason::NoHelper));
             }
         }
-        let tile_count = tiling::count(algorithm, shape, self.session.tile_bytes);
         let sizes = self.session.layout.sizes;
-        // In place where the output is as long as the input: the source is the submitter's own and
-        // stays intact, so the pool need not hold it twice.
-        // A service's output of the input's length by chance is none of these.
-        let in_place = matches!(algorithm.output, Output::SameAsInput);
-        let need = if in_place {
-            u64::from(shape.len)
-        } else {
-            u64::from(shape.len).next_multiple_of(u64::from(kgpu_core::runs::GRANULE))
-                + u64::from(output_len)
-        };
-        let too_big = need > sizes.pool_bytes / 2 || tile_count > sizes.tiles / 2;
-        let need = u32::try_from(need)
+        let too_big = need.pool > sizes.pool_bytes / 2 || need.tiles > sizes.tiles / 2;
+        let pool_bytes = u32::try_from(need.pool)
             .ok()
             .filter(|_| !too_big)
             .ok_or(Refusal::Because(Reason::Shape))?;
-        let session = &self.session;
-        let mut guard = lock();
-        let tiles = session
-            .books
-            .get(&mut guard)
-            .tiles
-            .take(tile_count)
-            .ok_or(Refusal::Full)?;
-        if let Some((pool, src, dst)) = given {
-            let place = Place {
-                src,
-                dst,
-                key_slot: 0,
-                key_generation: 0,
-            };
-            return Ok(Room { pool, tiles, place });
-        }
-        let Some(pool) = session.take_pool(&mut guard, need) else {
-            session.books.get(&mut guard).tiles.give(tiles);
-            return Err(Refusal::Full);
-        };
-        let src = Session::pool_offset(pool);
-        let dst = if in_place {
-            src
-        } else {
-            src + u64::from(shape.len).next_multiple_of(u64::from(kgpu_core::runs::GRANULE))
-        };
-        Ok(Room {
-            pool,
-            tiles,
-            place: Place {
-                src,
-                dst,
-                key_slot: 0,
-                key_generation: 0,
-            },
-        })
-    }
-
-    fn give_room(&mut self, room: Room) {
-        let mut guard = lock();
-        let books = self.session.books.get(&mut guard);
-        books.pool.give(room.pool);
-        books.tiles.give(room.tiles);
-    }
-
-    /// The slot of a key, filled if it was not.
-    fn take_slot(&self, algorithm: &Algorithm, wanted: &Wanted<'_>) -> Option<TakenSlot> {
+        let session = self.session.clone();
         let mut guard = lock();
         let (id, hint) = wanted.id(&mut guard);
-        let slots = &mut self.session.books.get(&mut guard).slots;
-        let (slot, generation, fill) = match slots.acquire(id, hint) {
-            Found::Filled { slot, generation } => (slot, generation, false),
-            Found::Fill { slot, generation } => (slot, generation, true),
-            Found::Busy => return None,
-        };
-        let first = slots.in_flight(slot) == 1;
-        if fill {
-            if let Some(mut entry) = wanted.entry(&mut guard, generation, algorithm) {
-                keytable::write(
-                    self.session.control.words(),
-                    &self.session.layout,
-                    slot,
-                    &entry,
-                );
-                entry.key.zeroize();
-            }
-            GLOBAL.key_fills.add(1);
+        let has_key = algorithm.has_key();
+        let new_slot = has_key && !session.books.get(&mut guard).slots.is_in_flight(id, hint);
+        if !wanted.allowed(self, need.bytes, new_slot) {
+            return Err(Refusal::Because(Reason::Share));
         }
-        Some(TakenSlot {
-            slot,
-            generation,
-            first,
-        })
+        let books = session.books.get(&mut guard);
+        let tiles = books.tiles.take(need.tiles).ok_or(Refusal::Full)?;
+        let pool = match pool_bytes {
+            0 => Run::NONE,
+            bytes => match books.pool.take(bytes.div_ceil(GRANULE)) {
+                Some(pool) => pool,
+                None => {
+                    books.tiles.give(tiles);
+                    return Err(Refusal::Full);
+                }
+            },
+        };
+        let slot = if has_key {
+            let Some(slot) = take_slot(&session, &mut guard, algorithm, wanted) else {
+                let books = session.books.get(&mut guard);
+                books.tiles.give(tiles);
+                books.pool.give(pool);
+                return Err(Refusal::Because(Reason::NoSlot));
+            };
+            Some(slot)
+        } else {
+            None
+        };
+        Ok(Room { pool, tiles, slot })
     }
 
     /// Puts a flight into the table and its submission into the ring; room was made before.
-    fn submit(&mut self, algorithm: &Algorithm, shape: Shape, flight: Flight) {
-        let (tiles, output_len, deadline) = (flight.tiles, flight.output_len, flight.deadline);
+    fn submit(&mut self, algorithm: &Algorithm, op: u8, tile_count: u32, flight: Flight) {
+        let (tiles, bytes, deadline) = (flight.tiles, flight.bytes, flight.deadline);
+        let output_len = flight.output_len;
         let id = match self.flights.insert(output_len, flight) {
             Ok(id) => id,
             // PANIC-free: `take_room` saw a free seat and only the engine takes seats.
@@ -380,11 +382,11 @@ impl Active {
             request: id.to_wire(),
             session: self.session.generation,
             tile_first: tiles.first,
-            tile_count: tiles.count,
-            bytes: shape.len,
+            tile_count,
+            bytes,
             written_len: output_len,
             algorithm: algorithm.id.0,
-            op: shape.op.code(),
+            op,
             flags: SubmissionFlags::empty().bits(),
         };
         let pushed = self.submissions.push(
@@ -409,41 +411,51 @@ impl Active {
     }
 
     fn undo(&mut self, flight: Flight) {
-        let slot_is_free = self.release(&flight, false);
-        if let Waiter::Job(job) = flight.waiter {
-            self.release_share(&job, slot_is_free, flight.bytes);
-            super::fall_back(job, Reason::Full);
+        let slot_is_free = self.release(&flight);
+        self.requests -= flight.count;
+        if let Waiter::Jobs(chain) = flight.waiter {
+            self.release_share(&chain, slot_is_free, flight.bytes);
+            super::fall_back(chain, Reason::Full);
         }
     }
 }
 
-fn with_key(place: Place, slot: Option<TakenSlot>) -> Place {
-    match slot {
-        Some(slot) => Place {
-            key_slot: slot.slot,
-            key_generation: slot.generation,
-            ..place
-        },
-        None => place,
+/// The slot of a key, filled if it was not.
+fn take_slot(
+    session: &Session,
+    guard: &mut Guard,
+    algorithm: &Algorithm,
+    wanted: &Wanted<'_>,
+) -> Option<TakenSlot> {
+    let (id, hint) = wanted.id(guard);
+    let slots = &mut session.books.get(guard).slots;
+    let (slot, generation, fill) = match slots.acquire(id, hint) {
+        Found::Filled { slot, generation } => (slot, generation, false),
+        Found::Fill { slot, generation } => (slot, generation, true),
+        Found::Busy => return None,
+    };
+    let first = slots.in_flight(slot) == 1;
+    if fill {
+        if let Some(mut entry) = wanted.entry(guard, generation, algorithm) {
+            keytable::write(session.control.words(), &session.layout, slot, &entry);
+            entry.key.zeroize();
+        }
+        GLOBAL.key_fills.add(1);
     }
+    Some(TakenSlot {
+        slot,
+        generation,
+        first,
+    })
 }
 
-/// Cuts a request into the tile table.
-fn write_tiles(
-    session: &Session,
-    algorithm: &Algorithm,
-    shape: Shape,
-    place: Place,
-    run: Run,
-    read: impl Fn(u32, &mut [u8]),
-) {
-    let words = session.control.words();
-    let tiles = Tiles::new(algorithm, shape, place, session.tile_bytes, read);
-    for (i, tile) in (run.first..run.first + run.count).zip(tiles) {
-        // Inside the mapping: the run is of the tile table.
-        let _inside = words.store_entry(
-            session.layout.tile_offset + u64::from(i) * Tile::SIZE as u64,
-            &tile,
-        );
-    }
+/// Whether a request's data lies in pool buffers of this session.
+fn lies_in_buffers(core: &JobCore, generation: u32) -> bool {
+    core.buffers
+        .is_some_and(|places| places.iter().all(|place| place.session == generation))
+}
+
+/// A sum that fits 32 bits, or more than any.
+fn low32(sum: u64) -> u32 {
+    u32::try_from(sum).unwrap_or(u32::MAX)
 }

@@ -8,7 +8,6 @@ use super::{Active, fall_back, recheck};
 use crate::counters::{self, GLOBAL, Reason};
 use crate::ffi::{self, Level, log};
 use crate::flight::{Flight, Waiter};
-use crate::held::Held;
 use crate::kat::KatRef;
 
 /// Completions that are neither right nor merely late, after which a helper is quarantined.
@@ -65,11 +64,11 @@ impl Active {
         }
         // Counted for an algorithm where it names a request that is in flight.
         if let Some(Flight {
-            waiter: Waiter::Job(job),
+            waiter: Waiter::Jobs(chain),
             ..
         }) = self.flights.get(RequestId::from_wire(completion.request))
         {
-            counters::of(job.algorithm()).rejected.add(1);
+            counters::of(chain.first().algorithm()).rejected.add(1);
         }
         if matches!(reject, Reject::StaleGeneration { .. }) && self.late_expected > 0 {
             // The answer to a request that was taken back: late, not wrong.
@@ -94,30 +93,26 @@ impl Active {
             (Waiter::Kat(kat), Status::Ok) => self.is_right(*kat, &flight),
             (_, status) => status == Status::Ok,
         };
-        // A result in our pool is still looked at, whoever does that; one in a caller's buffers is where it belongs.
-        let has_result = matches!(flight.waiter, Waiter::Job(_)) && right && flight.pool.count > 0;
-        let slot_is_free = self.release(&flight, has_result);
+        let slot_is_free = self.release(&flight);
+        self.requests -= flight.count;
         match flight.waiter {
-            Waiter::Job(mut job) => {
-                self.release_share(&job, slot_is_free, flight.bytes);
-                if has_result {
-                    let held = Held::new(self.session.clone(), flight.pool, flight.dst);
-                    job.core_mut().held = Some(held);
-                    if recheck {
-                        recheck::begin(job);
-                    } else {
-                        landed.add(job);
-                    }
-                } else if right {
-                    deliver::done(job, ffi::now());
-                } else {
+            Waiter::Jobs(chain) => {
+                self.release_share(&chain, slot_is_free, flight.bytes);
+                if !right {
                     log(
                         Level::Warning,
                         format_args!(
                             "the helper could not do a request: {status}, detail {detail:#x}; the kernel's own cipher does it"
                         ),
                     );
-                    fall_back(job, Reason::Failed);
+                    fall_back(chain, Reason::Failed);
+                } else if recheck {
+                    recheck::begin(chain.into_first());
+                } else if chain.first().core().held.is_none() {
+                    // In a caller's buffers, where it belongs. What holds room begins with it, so these are none.
+                    deliver::done(chain, ffi::now());
+                } else {
+                    landed.add(chain, flight.output_len);
                 }
             }
             Waiter::Kat(kat) if right => {

@@ -37,9 +37,13 @@ impl core::fmt::Display for Wrong {
 
 /// Whether this result is to be computed again. Results in a caller's own pool buffers are not: the
 /// source may be gone, and the helper can write there at any time anyway.
+///
+/// Nor are those of several requests at once, whose results lie in one piece of the pool: while results are computed
+/// again, each request goes to the helper by itself ([`crate::params::merge_bytes`]).
 pub(super) fn is_wanted(flight: &Flight) -> bool {
-    if flight.pool.count == 0 || !matches!(flight.waiter, Waiter::Job(_)) {
-        return false;
+    match &flight.waiter {
+        Waiter::Jobs(chain) if chain.is_single() && chain.first().core().held.is_some() => {}
+        _ => return false,
     }
     match params::RECHECK.get() {
         0 => false,
@@ -64,7 +68,9 @@ pub(super) fn compare(job: &Job, theirs: &Held, error: i32) {
         _ => None,
     };
     match wrong {
-        None => deliver::helped(job, ffi::now()),
+        None => {
+            deliver::helped(core::iter::once(job), ffi::now());
+        }
         Some(at) => {
             GLOBAL.rechecks_wrong.add(1);
             counters::fell_back(index, Reason::Wrong, bytes);
@@ -93,7 +99,9 @@ fn first_difference(job: &Job, held: &Held) -> Option<u32> {
             break;
         };
         job.read_result(at, ours);
-        held.session().pool.read(held.at() + u64::from(at), theirs);
+        held.session()
+            .pool
+            .read(job.core().at + u64::from(at), theirs);
         let same = ours.iter().zip(theirs.iter()).take_while(|(a, b)| a == b);
         let same = u32::try_from(same.count()).unwrap_or(count);
         if same < count {

@@ -49,7 +49,8 @@ unsafe extern "C" {
 
     // Jobs: glue/job.c
     pub(super) fn kgpu_glue_enqueue(job: *mut c_void) -> c_int;
-    pub(super) fn kgpu_glue_dequeue() -> *mut c_void;
+    /// The result is how many of `most` places for jobs were filled.
+    pub(super) fn kgpu_glue_dequeue(jobs: *mut *mut c_void, most: u32) -> u32;
     pub(super) fn kgpu_glue_fallback_now(job: *mut c_void) -> c_int;
     pub(super) fn kgpu_glue_fallback_later(job: *mut c_void, taken_over: c_int);
     pub(super) fn kgpu_glue_deliver_later(job: *mut c_void);

@@ -189,11 +189,17 @@ impl Job {
         }
     }
 
-    /// The next queued job.
-    #[must_use]
-    pub fn dequeue() -> Option<Self> {
-        // SAFETY: no arguments. What comes out went in through `enqueue`, so the invariants hold.
-        NonNull::new(unsafe { glue::kgpu_glue_dequeue() }).map(Self)
+    /// Hands `each` some of the queued jobs, at most `most` of them; of a submitter in its order. The result is how many,
+    /// 0 when none is queued. For the engine alone.
+    pub fn dequeue(most: usize, each: impl FnMut(Self)) -> usize {
+        const ONCE: usize = 64;
+        let mut jobs = [core::ptr::null_mut(); ONCE];
+        let most = u32::try_from(most.min(ONCE)).unwrap_or(0);
+        // SAFETY: there are `most` places or more.
+        let count = unsafe { glue::kgpu_glue_dequeue(jobs.as_mut_ptr(), most) };
+        let taken = jobs.into_iter().take(count.min(most) as usize);
+        // What comes out went in through `enqueue`, so the invariants hold.
+        taken.filter_map(NonNull::new).map(Self).map(each).count()
     }
 
     /// Hands the request to the fallback in the submitter's own context; the result is the

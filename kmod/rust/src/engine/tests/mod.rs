@@ -20,6 +20,8 @@ mod lies;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod merging;
+#[cfg(test)]
 mod power;
 pub(crate) mod random;
 #[cfg(test)]

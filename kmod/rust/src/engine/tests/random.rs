@@ -36,15 +36,21 @@ impl Schedule {
     }
 
     fn submit(&mut self) {
+        // Neighbours of one transform, now and then.
+        let alike = self.dice.roll(3) == 0;
+        let mut i = usize::try_from(self.dice.roll(self.tfms.len() as u64)).unwrap();
+        let mut op = Op::Encrypt;
         for _ in 0..=self.dice.roll(6) {
-            let i = usize::try_from(self.dice.roll(self.tfms.len() as u64)).unwrap();
+            if !alike {
+                i = usize::try_from(self.dice.roll(self.tfms.len() as u64)).unwrap();
+                op = [Op::Encrypt, Op::Decrypt][usize::try_from(self.dice.roll(2)).unwrap()];
+            }
             let most = [4, 40, 600][usize::try_from(self.dice.roll(3)).unwrap()];
             let blocks = 1 + self.dice.roll(most);
             let src = bytes(
                 16 * usize::try_from(blocks).unwrap(),
                 self.dice.roll(u64::MAX),
             );
-            let op = [Op::Encrypt, Op::Decrypt][usize::try_from(self.dice.roll(2)).unwrap()];
             let mut iv = [0; 16];
             iv[0] = 0xff;
             iv[8..].copy_from_slice(&self.dice.roll(u64::MAX).to_be_bytes());
@@ -210,6 +216,7 @@ fn run(mut dice: Dice, kill: bool) -> [u64; 3] {
     world.set(7, ["2", "8"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(8, ["30", "100"][usize::try_from(dice.roll(2)).unwrap()]);
     world.set(11, ["64", "1"][usize::try_from(dice.roll(2)).unwrap()]);
+    world.set(12, ["64", "0", "8"][usize::try_from(dice.roll(3)).unwrap()]);
     mock::set_queue_limit(24);
     let tfms = (0..6).map(|_| Schedule::tfm(&mut dice)).collect();
     let mut run = Schedule {

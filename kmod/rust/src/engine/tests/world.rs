@@ -18,8 +18,8 @@ use crate::{params, session};
 
 /// A millisecond.
 pub(super) const MS: u64 = 1_000_000;
-/// Parameters that the tests start from, by number.
-const DEFAULTS: [(u32, &str); 12] = [
+/// Parameters that the tests start from, by number. Each request is one of the ring, unless a test wants it otherwise.
+const DEFAULTS: [(u32, &str); 13] = [
     (1, "*=0"),
     (2, "1000"),
     (3, "100"),
@@ -32,6 +32,7 @@ const DEFAULTS: [(u32, &str); 12] = [
     (0, "*=100"),
     (10, "0"),
     (11, "64"),
+    (12, "0"),
 ];
 
 /// An engine, at most one helper.
@@ -138,9 +139,18 @@ impl World {
 
     /// The same with flags.
     pub(super) fn attach_as(&mut self, flags: AttachFlags) {
+        self.attach_by(&Attach::request(Features::SERVICES, flags, 4096, "test"));
+    }
+
+    /// The same with tiles of up to so many bytes.
+    pub(super) fn attach_in_tiles(&mut self, bytes: u32) {
+        let flags = AttachFlags::empty();
+        self.attach_by(&Attach::request(Features::SERVICES, flags, bytes, "test"));
+    }
+
+    fn attach_by(&mut self, handshake: &Attach) {
         self.open();
-        let handshake = Attach::request(Features::SERVICES, flags, 4096, "test");
-        let answer = self.attach_with(&handshake).unwrap();
+        let answer = self.attach_with(handshake).unwrap();
         let parts = [
             (MAP_CONTROL, answer.control_bytes, false),
             (MAP_HELPER, answer.helper_bytes, true),

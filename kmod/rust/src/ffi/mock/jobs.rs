@@ -197,15 +197,23 @@ extern "C" fn kgpu_glue_enqueue(job: *mut c_void) -> c_int {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn kgpu_glue_dequeue() -> *mut c_void {
+extern "C" fn kgpu_glue_dequeue(jobs: *mut *mut c_void, most: u32) -> u32 {
+    let mut count = 0;
     QUEUE.with_borrow_mut(|queue| {
-        if let Some(backlogged) = queue.get(LIMIT.get()) {
-            backlogged.fields.borrow_mut().told_queued += 1;
+        while count < most
+            && let Some(job) = queue.pop_front()
+        {
+            // SAFETY: one of the caller's `most` places.
+            unsafe { jobs.add(index(u64::from(count))).write(job.handle()) };
+            count += 1;
+            // It has moved up behind those that count.
+            if let Some(backlogged) = LIMIT.get().checked_sub(1).and_then(|at| queue.get(at)) {
+                backlogged.fields.borrow_mut().told_queued += 1;
+                break;
+            }
         }
-        queue
-            .pop_front()
-            .map_or(core::ptr::null_mut(), MockJob::handle)
-    })
+    });
+    count
 }
 
 #[unsafe(no_mangle)]
