@@ -1,7 +1,7 @@
 //! The checks of submissions and tiles. The module is trusted, and checked all the same: a mistake
 //! there must become a refused request here, not a wrong byte.
 
-use kgpu_core::abi::{AlgorithmId, Layout, Op, Submission, SubmissionFlags, Tile};
+use kgpu_core::abi::{AlgorithmId, InvalidCode, Layout, Op, Submission, SubmissionFlags, Tile};
 use kgpu_core::algorithm::{Algorithm, Mode};
 use kgpu_core::cpu::Work;
 use kgpu_core::request::{Shape, ShapeError};
@@ -38,7 +38,7 @@ pub fn submission(
         });
     }
     if SubmissionFlags::from_bits(submission.flags).is_none() {
-        return Err(Fault::Code(kgpu_core::abi::InvalidCode {
+        return Err(Fault::Code(InvalidCode {
             what: "submission flags",
             value: u64::from(submission.flags),
         }));
@@ -80,6 +80,13 @@ pub fn tile(tile: &Tile, accepted: &Accepted) -> Result<(Work, Span), Fault> {
         });
     }
     let work = Work::try_from(tile).map_err(Fault::Code)?;
+    // No helper offers it yet.
+    if tile.flags != 0 {
+        return Err(Fault::Code(InvalidCode {
+            what: "tile flags",
+            value: u64::from(tile.flags),
+        }));
+    }
     let unit = tile.data_unit_size;
     // A tile is whole units, or a part of one that is a request by itself.
     let shape = Shape {

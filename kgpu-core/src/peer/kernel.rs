@@ -109,7 +109,9 @@ impl MockKernel {
 
     /// Writes the header and the session's state.
     pub fn open(&self, view: View<'_>, state: SessionState) {
-        let header = self.layout.header(self.session, Features::all(), 1 << 30);
+        let header = self
+            .layout
+            .header(self.session, Features::SERVICES, 1 << 30);
         let _inside = view.control.store_entry(0, &header);
         view.control.store(word::STATE, state.code());
     }

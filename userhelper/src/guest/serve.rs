@@ -101,7 +101,7 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
             signals: &signals,
         },
         offer: Attach::request(
-            Features::all(),
+            Features::SERVICES,
             AttachFlags::SLEEPS,
             choice.tile_bytes(options.tile_kib),
             choice.name(),

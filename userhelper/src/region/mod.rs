@@ -247,7 +247,7 @@ impl Region {
         let control = map(Part::Control, layout.control_bytes)?;
         let helper = map(Part::Helper, layout.helper_bytes)?;
         let pool = map(Part::Pool, layout.sizes.pool_bytes)?;
-        let header = layout.header(session, Features::all(), u64::MAX);
+        let header = layout.header(session, Features::SERVICES, u64::MAX);
         let words = control.words();
         if !words.store_entry(0, &header) {
             return Err(RegionError::Handshake {

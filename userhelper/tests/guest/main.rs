@@ -35,7 +35,7 @@ fn the_configuration_space_is_the_helpers_half_of_the_handshake() {
     let helper = Helper::start(&["--tile-kib", "128"]);
     let machine = Machine::start(&helper);
     let (_, features) = machine.offer.check().unwrap();
-    assert_eq!(features, Features::all());
+    assert_eq!(features, Features::SERVICES);
     assert_eq!(machine.offer.tile_bytes, 128 << 10);
     let backend = [backend().as_bytes(), b"\0"].concat();
     assert!(machine.offer.backend.starts_with(&backend));

@@ -72,7 +72,7 @@ impl Module {
         let parts = scattered(&layout);
         let mut attach = machine.offer;
         attach.session = session;
-        attach.features_in_force = Features::all().bits();
+        attach.features_in_force = Features::SERVICES.bits();
         attach.control_bytes = layout.control_bytes;
         attach.helper_bytes = layout.helper_bytes;
         attach.pool_bytes = layout.sizes.pool_bytes;
