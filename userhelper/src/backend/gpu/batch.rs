@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use kgpu_core::abi::Op;
+use kgpu_core::abi::guest::{PageRun, holds};
 use kgpu_core::device::{Args, Card, Entry, Grain, Span, Stats, Tile, plan};
 use kgpu_core::num::index;
 use zerocopy::FromBytes;
@@ -14,7 +15,7 @@ use super::device::{Address, Device, DeviceError, Pinned, Queue};
 use super::runs::Runs;
 use super::tuning::{GpuTuning, Path};
 use crate::job::Job;
-use crate::region::Window;
+use crate::region::{Source, Window};
 
 /// Launches of a batch: pairs of algorithm and operation.
 const LAUNCHES: usize = 64;
@@ -48,10 +49,23 @@ pub(super) struct Ground {
     pub(super) pool: Window,
     /// The pool as kernels see it.
     pub(super) direct: Address,
+    /// A guest's areas of sources as it names them and as kernels see them.
+    pub(super) sources: Vec<(PageRun, Address)>,
     /// Device memory as large as the pool, for sources and for destinations.
     pub(super) mirrors: Option<(Address, Address)>,
     pub(super) card: Card,
     pub(super) tuning: GpuTuning,
+}
+
+impl Ground {
+    /// Where kernels see bytes at an address of the guest.
+    fn of_guest(&self, address: u64, bytes: u32) -> Option<Address> {
+        let inside = |(area, _): &&(PageRun, Address)| {
+            holds(std::slice::from_ref(area), address, u64::from(bytes))
+        };
+        let (area, at) = self.sources.iter().find(inside)?;
+        Some(at + (address - area.address))
+    }
 }
 
 /// How a batch's kernels reach its data.
@@ -143,6 +157,7 @@ impl Batch {
         self.follows = false;
         self.launches.clear();
         self.gather();
+        self.part(refused);
         let Some(reach) = self.choose(ground) else {
             refused.append(&mut self.jobs);
             return Ok(());
@@ -174,11 +189,22 @@ impl Batch {
         self.ins.clear();
         self.outs.clear();
         for job in &self.jobs {
-            self.ins.add(job.span.src, job.span.len);
+            if let Source::Pool(at) = job.span.src {
+                self.ins.add(at, job.span.len);
+            }
             self.outs.add(job.span.dst, job.span.dst_len);
         }
         self.ins.merge();
         self.outs.merge();
+    }
+
+    /// Beside sources of a guest, which kernels reach where they lie and nothing else, has what needs copies done by the
+    /// CPU.
+    fn part(&mut self, refused: &mut Vec<Job>) {
+        if self.jobs.iter().any(of_guest) && self.jobs.iter().any(copied) {
+            refused.extend(self.jobs.extract_if(.., |job| copied(job)));
+            self.gather();
+        }
     }
 
     /// How kernels will reach the data; `None` where there is no way.
@@ -187,7 +213,10 @@ impl Batch {
         let copies = ground
             .mirrors
             .map(|(sources, results)| Reach::Mirrors(sources, results));
-        let apart = |job: &Job| job.span.src != job.span.dst || in_place(job);
+        let apart = |job: &Job| !copied(job);
+        if self.jobs.iter().any(of_guest) {
+            return Some(direct);
+        }
         // Only whole batches are one or the other: a second set of launches costs more than it brings.
         if !self.jobs.iter().all(apart) {
             return copies;
@@ -257,8 +286,12 @@ impl Batch {
                 }
             };
             key = Some((generation, cell));
+            let guest = |address| ground.of_guest(address, job.span.len);
+            let Some(src) = job.span.src.address(src, guest) else {
+                return Ok(false);
+            };
             let tile = Tile {
-                src: src + job.span.src,
+                src,
                 dst: dst + job.span.dst,
                 key: cell,
                 generation,
@@ -359,7 +392,8 @@ impl Batch {
                 stats: at(number * STATS).cast(),
             };
             // SAFETY: tiles and spans were laid out for this entry by `plan` and are copied before; the tiles'
-            // sources and destinations lie in the pool or its mirrors, at the places of checked spans; schedules
+            // sources and destinations lie in the pool or its mirrors, at the places of checked spans, or sources in
+            // registered areas of the guest (`of_guest`), which nobody here writes or refers to; schedules
             // are in the arena, kept by the jobs; there are scratch cells enough (`lay_out`), which launches of
             // one queue use one after the other; the stats are the launch's own.
             unsafe { device.launch(queue, launch.entry, launch.blocks, &args) }?;
@@ -409,9 +443,19 @@ impl Batch {
 
     /// Whether a job's source may be overwritten although the batch failed.
     pub(super) fn spoilt(&self, job: &Job) -> bool {
-        // Both lie in the pool, and are the same or apart.
-        self.dirty && job.span.src == job.span.dst
+        // Both lie in the pool, and are the same or apart; or the source is the guest's, and nobody's destination.
+        self.dirty && job.span.in_place()
     }
+}
+
+/// Whether the source is a guest's.
+const fn of_guest(job: &Job) -> bool {
+    matches!(job.span.src, Source::Guest(_))
+}
+
+/// Whether kernels can do the job on copies only.
+fn copied(job: &Job) -> bool {
+    job.span.in_place() && !in_place(job)
 }
 
 /// Whether the job's kernels can work in place.
