@@ -3,19 +3,18 @@
 
 use std::ops::Range;
 
-use kgpu_core::abi::Op;
-use kgpu_core::abi::guest::{PageRun, holds};
-use kgpu_core::device::{Args, Card, Entry, Grain, Span, Stats, Tile, plan};
+use kgpu_core::device::{Args, Entry, Grain, Span, Stats, Tile, plan};
 use kgpu_core::num::index;
 use zerocopy::FromBytes;
 
 use super::arena::Arena;
 use super::cut::{cut, tiles_of};
 use super::device::{Address, Device, DeviceError, Pinned, Queue};
+use super::reach::{Ground, Reach, choose, copied, mixed};
 use super::runs::Runs;
-use super::tuning::{GpuTuning, Path};
+use super::tuning::GpuTuning;
 use crate::job::Job;
-use crate::region::{Source, Window};
+use crate::region::Source;
 
 /// Launches of a batch: pairs of algorithm and operation.
 const LAUNCHES: usize = 64;
@@ -26,13 +25,6 @@ const SPANS: usize = TILES + (16 << 10);
 /// Scratch cells of a launch are that of a batch of data units of 16 bytes, or more.
 const SCRATCH_LEAST: usize = 4 << 20;
 
-/// Bytes of a run from which copies pay: they run at 49 GB/s both ways where kernels reach the host's memory
-/// at 41, but each costs the host some 2 us.
-const COPY_RUN: u64 = 32 << 10;
-/// Bytes of a batch from which copies pay: from one engine to the next (copy in, kernel, copy out) a queue goes
-/// through some 20 us, in which the link moves 1 MiB.
-const COPY_BATCH: u64 = 1 << 20;
-
 /// A data unit that one thread computes alone takes a GPU 10 or more times as long as a CPU: longer ones than
 /// this...
 const SERIAL_UNIT: u32 = 16 << 10;
@@ -42,38 +34,6 @@ const SERIAL_UNITS: u64 = 256;
 const STATS: usize = size_of::<Stats>();
 const TILE: usize = size_of::<Tile>();
 const SPAN: usize = size_of::<Span>();
-
-/// What all batches of a device work with.
-#[derive(Debug)]
-pub(super) struct Ground {
-    pub(super) pool: Window,
-    /// The pool as kernels see it.
-    pub(super) direct: Address,
-    /// A guest's areas of sources as it names them and as kernels see them.
-    pub(super) sources: Vec<(PageRun, Address)>,
-    /// Device memory as large as the pool, for sources and for destinations.
-    pub(super) mirrors: Option<(Address, Address)>,
-    pub(super) card: Card,
-    pub(super) tuning: GpuTuning,
-}
-
-impl Ground {
-    /// Where kernels see bytes at an address of the guest.
-    fn of_guest(&self, address: u64, bytes: u32) -> Option<Address> {
-        let inside = |(area, _): &&(PageRun, Address)| {
-            holds(std::slice::from_ref(area), address, u64::from(bytes))
-        };
-        let (area, at) = self.sources.iter().find(inside)?;
-        Some(at + (address - area.address))
-    }
-}
-
-/// How a batch's kernels reach its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    Mirrors(Address, Address),
-    Direct(Address),
-}
 
 #[derive(Debug)]
 struct Launch {
@@ -158,7 +118,7 @@ impl Batch {
         self.launches.clear();
         self.gather();
         self.part(refused);
-        let Some(reach) = self.choose(ground) else {
+        let Some(reach) = choose(ground, &self.jobs, &self.ins, &self.outs) else {
             refused.append(&mut self.jobs);
             return Ok(());
         };
@@ -201,34 +161,9 @@ impl Batch {
     /// Beside sources of a guest, which kernels reach where they lie and nothing else, has what needs copies done by the
     /// CPU.
     fn part(&mut self, refused: &mut Vec<Job>) {
-        if self.jobs.iter().any(of_guest) && self.jobs.iter().any(copied) {
+        if mixed(&self.jobs) {
             refused.extend(self.jobs.extract_if(.., |job| copied(job)));
             self.gather();
-        }
-    }
-
-    /// How kernels will reach the data; `None` where there is no way.
-    fn choose(&self, ground: &Ground) -> Option<Reach> {
-        let direct = Reach::Direct(ground.direct);
-        let copies = ground
-            .mirrors
-            .map(|(sources, results)| Reach::Mirrors(sources, results));
-        let apart = |job: &Job| !copied(job);
-        if self.jobs.iter().any(of_guest) {
-            return Some(direct);
-        }
-        // Only whole batches are one or the other: a second set of launches costs more than it brings.
-        if !self.jobs.iter().all(apart) {
-            return copies;
-        }
-        match ground.tuning.path {
-            Path::Direct => Some(direct),
-            Path::Copy => copies.or(Some(direct)),
-            Path::Auto => {
-                let long = self.ins.mean().min(self.outs.mean()) >= COPY_RUN;
-                let much = self.ins.bytes() >= COPY_BATCH;
-                copies.filter(|_| long && much).or(Some(direct))
-            }
         }
     }
 
@@ -446,29 +381,6 @@ impl Batch {
         // Both lie in the pool, and are the same or apart; or the source is the guest's, and nobody's destination.
         self.dirty && job.span.in_place()
     }
-}
-
-/// Whether the source is a guest's.
-const fn of_guest(job: &Job) -> bool {
-    matches!(job.span.src, Source::Guest(_))
-}
-
-/// Whether kernels can do the job on copies only.
-fn copied(job: &Job) -> bool {
-    job.span.in_place() && !in_place(job)
-}
-
-/// Whether the job's kernels can work in place.
-fn in_place(job: &Job) -> bool {
-    let entries = job
-        .key
-        .algorithm
-        .device
-        .map_or(&[][..], |code| code.entries);
-    let op: Op = job.work.op;
-    !entries
-        .iter()
-        .any(|entry| entry.op == op && !entry.in_place)
 }
 
 /// What is to be spread over a device.

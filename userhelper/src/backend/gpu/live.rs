@@ -7,8 +7,9 @@ use kgpu_core::abi::Layout;
 use kgpu_core::algorithm::Algorithm;
 
 use super::arena::Arena;
-use super::batch::{Batch, Ground};
+use super::batch::Batch;
 use super::device::{Device, DeviceError, Opener};
+use super::reach::Ground;
 use super::schedule::Schedules;
 use super::tuning::GpuTuning;
 use super::waiter::Waiter;

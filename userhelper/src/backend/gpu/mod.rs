@@ -3,7 +3,7 @@
 //! everything until the device is back.
 //!
 //! * `device`: what a device must be able to do; `cuda` and `host` are devices.
-//! * `batch`, `cut`, `runs`: from jobs to launches and copies.
+//! * `batch`, `cut`, `reach`, `runs`: from jobs to launches and copies.
 //! * `schedule`, `arena`: keys on the host and on the device.
 //! * `live`, `waiter`: the open device, and waiting for it.
 //!
@@ -23,6 +23,7 @@ mod cut;
 mod device;
 pub mod host;
 mod live;
+mod reach;
 mod runs;
 mod schedule;
 mod tuning;
