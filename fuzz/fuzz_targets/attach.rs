@@ -93,7 +93,7 @@ fn fits(attach: &Attach) -> bool {
         && attach.major == MAJOR
         && attach.minor <= MINOR
         && attach.flags & !3 == 0
-        && attach.features & !1 == 0
+        && attach.features & !3 == 0
         && attach.struct_sizes == [32, 32, 64, 128]
         && attach.reserved_in == 0
         && attach.reserved_out == 0

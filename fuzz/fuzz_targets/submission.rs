@@ -12,7 +12,7 @@ use kgpu_core::cpu::{CpuKey, WorkError};
 use kgpu_core::keytable;
 use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::keys::KeyCache;
-use kgpu_userhelper::region::{Lane, Region, Span};
+use kgpu_userhelper::region::{Lane, Region, Source, Span};
 use kgpu_userhelper::validate;
 use libfuzzer_sys::fuzz_target;
 
@@ -162,7 +162,7 @@ fn submission(input: &Input, algorithm: &Algorithm, bed: &Bed) {
 fn good_tile(tile: &Tile, algorithm: &Algorithm, op: Op) -> bool {
     let (len, unit) = (u64::from(tile.len), u64::from(tile.data_unit_size));
     let block = u64::from(algorithm.block_size);
-    if tile.algorithm != algorithm.id.0 || tile.op != op.code() || tile.flags != 0 {
+    if tile.algorithm != algorithm.id.0 || tile.op != op.code() || tile.flags > 1 {
         return false;
     }
     if len == 0 || unit == 0 {
@@ -252,7 +252,13 @@ fn tile(input: &Input, which: usize, algorithm: &'static Algorithm, bed: &mut Be
         return;
     };
     let (at, out) = ((tile.src, tile.len), (tile.dst, tile.dst_len));
-    assert_eq!((at, out), ((span.src, span.len), (span.dst, span.dst_len)));
+    let guest = tile.flags == 1;
+    let from = match span.src {
+        Source::Pool(at) if !guest => at,
+        Source::Guest(at) if guest => at,
+        _ => panic!("{tile:?}: {span:?}"),
+    };
+    assert_eq!((at, out), ((from, span.len), (span.dst, span.dst_len)));
     if check_span(&span).is_none() {
         return;
     }
@@ -267,7 +273,7 @@ fn tile(input: &Input, which: usize, algorithm: &'static Algorithm, bed: &mut Be
     bed.lane.write(0, pool, fill).expect("the whole pool");
     let key = &bed.keys[which];
     let ran = bed.lane.with(&span, |data| key.run(&work, data));
-    if matches!(algorithm.output, Output::PerUnit(_)) && span.src == span.dst {
+    if matches!(algorithm.output, Output::PerUnit(_)) && span.in_place() {
         // A service has no work in place, though its output can be as long as its input by chance.
         let refused = matches!(ran, Ok(Err(WorkError::Destination { .. })));
         assert!(refused, "{tile:?}: {ran:?}");
@@ -292,11 +298,16 @@ fn tile(input: &Input, which: usize, algorithm: &'static Algorithm, bed: &mut Be
 /// The span's check against 128-bit arithmetic.
 fn check_span(span: &Span) -> Option<()> {
     let range = |at: u64, len: u32| (u128::from(at), u128::from(at) + u128::from(len));
-    let (src, dst) = (range(span.src, span.len), range(span.dst, span.dst_len));
+    let Source::Pool(from) = span.src else {
+        // This session has no such sources.
+        assert!(span.check(usize::try_from(POOL).expect("small"), &[]).is_err());
+        return None;
+    };
+    let (src, dst) = (range(from, span.len), range(span.dst, span.dst_len));
     let inside = |r: (u128, u128)| r.0 < r.1 && r.1 <= u128::from(POOL);
     let apart = src.1 <= dst.0 || dst.1 <= src.0;
     let good = inside(src) && inside(dst) && (src == dst || apart);
-    let told = span.check(usize::try_from(POOL).expect("small"));
+    let told = span.check(usize::try_from(POOL).expect("small"), &[]);
     assert_eq!(told.is_ok(), good, "{span:?}");
     good.then_some(())
 }

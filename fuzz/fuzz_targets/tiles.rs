@@ -12,7 +12,7 @@ use kgpu_core::algorithm::{Algorithm, Mode, Output};
 use kgpu_core::cpu::{CpuKey, Data, Work};
 use kgpu_core::request::Shape;
 use kgpu_core::tiling::{Place, Tiles, count};
-use kgpu_userhelper::region::Span;
+use kgpu_userhelper::region::{Source, Span};
 use kgpu_userhelper::validate;
 use libfuzzer_sys::fuzz_target;
 
@@ -171,7 +171,7 @@ fn check(tile: &Tile, at: (u32, u32), request: (&Algorithm, &Shape, &Place), inp
     };
     let (_, span) = validate::tile(tile, &accepted).expect("the helper takes it");
     let told = Span {
-        src: tile.src,
+        src: Source::Pool(tile.src),
         dst: tile.dst,
         len: tile.len,
         dst_len: tile.dst_len,

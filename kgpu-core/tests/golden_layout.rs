@@ -57,6 +57,8 @@ fn describe() -> String {
         ("word::SQ_HEAD", abi::word::SQ_HEAD),
         ("word::CQ_TAIL", abi::word::CQ_TAIL),
         ("word::HEARTBEAT", abi::word::HEARTBEAT),
+        ("word::ASLEEP", abi::word::ASLEEP),
+        ("word::SOURCES", abi::word::SOURCES),
     ] {
         writeln!(text, "const {name} {value:#x}").unwrap();
     }
@@ -185,6 +187,17 @@ fn parts_of_the_abi_agree_with_each_other() {
     assert_eq!(
         offset::<abi::HelperWords>("heartbeat"),
         abi::word::HEARTBEAT
+    );
+
+    assert_eq!(offset::<abi::HelperWords>("asleep"), abi::word::ASLEEP);
+
+    // The areas: behind the helper's words, in the same page.
+    let areas = abi::word::SOURCES..abi::word::SOURCES + abi::guest::SourceAreas::SIZE as u64;
+    assert!(areas.start.is_multiple_of(64) && areas.start >= abi::HelperWords::SIZE as u64);
+    assert!(areas.end <= abi::PAGE);
+    assert_eq!(
+        abi::guest::SourceAreas::NONE.areas.len(),
+        abi::guest::AREAS_MAX
     );
 
     // The module's words: behind the header, in its page, each in a cache line of its own.

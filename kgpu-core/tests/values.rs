@@ -137,10 +137,10 @@ fn codes_are_read_back_and_others_refused() {
 
 #[test]
 fn unknown_flags_are_refused() {
-    assert_eq!(Features::from_bits(1 << 1), None);
+    assert_eq!(Features::from_bits(1 << 2), None);
     assert_eq!(AttachFlags::from_bits(1 << 2), None);
     assert_eq!(SubmissionFlags::from_bits(1 << 1), None);
-    assert_eq!(TileFlags::from_bits(1), None);
+    assert_eq!(TileFlags::from_bits(2), None);
 }
 
 #[test]
@@ -182,11 +182,11 @@ fn a_handshake_is_checked_field_by_field() {
         (Attach { flags: 4, ..good }, "attach flags", 4),
         (
             Attach {
-                features: 2,
+                features: 4,
                 ..good
             },
             "features",
-            2,
+            4,
         ),
         (
             Attach {

@@ -14,7 +14,7 @@
 /* Revision */
 #define KGPU_ABI_MAGIC 0x6962612d7570676bULL
 #define KGPU_ABI_MAJOR 1
-#define KGPU_ABI_MINOR 2
+#define KGPU_ABI_MINOR 3
 
 /* The device node, and the file offsets of its three mappings */
 #define KGPU_DEVICE_PATH "/dev/kgpu"
@@ -40,12 +40,14 @@
 #define KGPU_WORD_CQ_TAIL 64
 #define KGPU_WORD_HEARTBEAT 128
 #define KGPU_WORD_ASLEEP 136
+#define KGPU_WORD_SOURCES 1024
 
-/* Guest devices: virtio id, queues, most runs of a set-up */
+/* Guest devices: virtio id, queues, most runs of a set-up, most areas of sources */
 #define KGPU_VIRTIO_ID 22
 #define KGPU_QUEUE_SETUP 0
 #define KGPU_QUEUE_EVENTS 1
 #define KGPU_RUNS_MAX 65536
+#define KGPU_AREAS_MAX 8
 
 /* What a guest device answers a set-up, and what it tells */
 #define KGPU_SETUP_SERVING 1
@@ -85,8 +87,10 @@
 
 /* Flags; a bit without a name is refused */
 #define KGPU_FEATURE_SERVICES 0x1
+#define KGPU_FEATURE_GUEST_SOURCES 0x2
 #define KGPU_ATTACH_SLEEPS 0x1
 #define KGPU_ATTACH_TAKEOVER 0x2
+#define KGPU_TILE_GUEST_SOURCE 0x1
 
 /* ioctls */
 #define KGPU_IOC_ATTACH 0xc0804b01U
@@ -281,5 +285,13 @@ struct kgpu_page_run {
 _Static_assert(sizeof(struct kgpu_page_run) == 16, "struct kgpu_page_run");
 _Static_assert(__builtin_offsetof(struct kgpu_page_run, address) == 0, "struct kgpu_page_run.address");
 _Static_assert(__builtin_offsetof(struct kgpu_page_run, bytes) == 8, "struct kgpu_page_run.bytes");
+
+struct kgpu_source_areas {
+	__u64 count;
+	struct kgpu_page_run areas[8];
+};
+_Static_assert(sizeof(struct kgpu_source_areas) == 136, "struct kgpu_source_areas");
+_Static_assert(__builtin_offsetof(struct kgpu_source_areas, count) == 0, "struct kgpu_source_areas.count");
+_Static_assert(__builtin_offsetof(struct kgpu_source_areas, areas) == 8, "struct kgpu_source_areas.areas");
 
 #endif /* KGPU_ABI_H */

@@ -100,7 +100,7 @@ impl Device {
     ) -> Result<Attach, DeviceError> {
         let mut flags = AttachFlags::SLEEPS;
         flags.set(AttachFlags::TAKEOVER, takeover);
-        let mut attach = Attach::request(Features::all(), flags, tile_bytes, backend);
+        let mut attach = Attach::request(Features::SERVICES, flags, tile_bytes, backend);
         // SAFETY: the request carries the size of `Attach` (the ABI's golden test pins both), and
         // the kernel reads and writes no more than that many bytes of this live value, of which
         // every bit pattern is valid.

@@ -229,8 +229,7 @@ impl<B: Backend, L: Link> Dispatcher<B, L> {
             })?;
             at += u64::try_from(size_of::<Tile>()).unwrap_or(0);
             let (work, span) = validate::tile(&tile, accepted)?;
-            span.check(self.parts.region.pool().len())
-                .map_err(Fault::Span)?;
+            self.parts.region.check(&span).map_err(Fault::Span)?;
             bytes += u64::from(span.len);
             written += u64::from(span.dst_len);
             let key = self.keys.get(

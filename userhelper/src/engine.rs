@@ -150,8 +150,10 @@ pub fn run<L: Link>(
     // One `Parts` per backend type: the dispatcher is compiled for each, without indirect calls.
     macro_rules! serve {
         ($backend:expr) => {{
+            let backend = $backend;
+            region.name_sources(backend.reads_sources());
             let dispatcher = Dispatcher::new(Parts {
-                backend: $backend,
+                backend,
                 region,
                 catalogue,
                 link,

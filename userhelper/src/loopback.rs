@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kgpu_core::abi::{
-    Completion, KEY_BYTES_MAX, KeyEntry, SessionState, Status, Submission, Tile, word,
+    Completion, KEY_BYTES_MAX, KeyEntry, SessionState, Status, Submission, Tile, TileFlags, word,
 };
 use kgpu_core::algorithm::Algorithm;
 use kgpu_core::inflight::{InFlight, Reject, Seat};
@@ -215,6 +215,20 @@ impl Loopback {
     /// # Errors
     /// [`LoopError`]: the request is none, or the helper broke the ring.
     pub fn submit(&mut self, order: &Order, key: Option<&mut Key>) -> Result<bool, LoopError> {
+        self.submit_from(order, key, None)
+    }
+
+    /// As [`Loopback::submit`], with a source that lies in a guest's memory: the order names its address there, and
+    /// `source` has its bytes.
+    ///
+    /// # Errors
+    /// As [`Loopback::submit`].
+    pub fn submit_from(
+        &mut self,
+        order: &Order,
+        key: Option<&mut Key>,
+        source: Option<&[u8]>,
+    ) -> Result<bool, LoopError> {
         let (algorithm, shape) = (order.algorithm, order.shape);
         shape.check(algorithm).map_err(LoopError::Shape)?;
         let written_len = shape.output_len(algorithm).map_err(LoopError::Shape)?;
@@ -238,7 +252,7 @@ impl Loopback {
         let Ok(id) = self.in_flight.insert(written_len, ticket) else {
             return Ok(false);
         };
-        self.store_tiles(order, tiles.first, slot.unwrap_or(0), generation);
+        self.store_tiles(order, source, tiles.first, (slot.unwrap_or(0), generation));
         let submission = Submission {
             request: id.to_wire(),
             session: self.region.session(),
@@ -298,7 +312,13 @@ impl Loopback {
         );
     }
 
-    fn store_tiles(&self, order: &Order, first: u32, key_slot: u32, key_generation: u32) {
+    fn store_tiles(
+        &self,
+        order: &Order,
+        source: Option<&[u8]>,
+        first: u32,
+        (key_slot, key_generation): (u32, u32),
+    ) {
         let place = Place {
             src: order.src,
             dst: order.dst,
@@ -306,6 +326,11 @@ impl Loopback {
             key_generation,
         };
         let read = |at: u32, to: &mut [u8]| {
+            if let Some(source) = source {
+                let from = source.iter().skip(index(u64::from(at)));
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                return;
+            }
             let len = u32::try_from(to.len()).unwrap_or(0);
             let from = order.src + u64::from(at);
             // A source outside the pool is the helper's to find.
@@ -315,8 +340,10 @@ impl Loopback {
                 .read(from, len, |bytes| to.copy_from_slice(bytes));
         };
         let tiles = Tiles::new(order.algorithm, order.shape, place, self.tile_bytes, read);
+        let flags = source.map_or(TileFlags::empty(), |_| TileFlags::GUEST_SOURCE);
         for (at, tile) in (first..).zip(tiles) {
-            self.store_tile(at, &tile);
+            let flags = flags.bits();
+            self.store_tile(at, &Tile { flags, ..tile });
         }
     }
 

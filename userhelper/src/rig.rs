@@ -62,8 +62,22 @@ impl Rig {
         tuning: Tuning,
         tile_bytes: u32,
     ) -> Result<Self, LoopError> {
-        let lanes = tuning.workers + 1;
-        Self::serve(layout, lanes, tile_bytes, move |ends| {
+        let region = Region::in_process(layout, 1, tuning.workers + 1)?;
+        Self::start_in(region, choice, catalogue, tuning, tile_bytes)
+    }
+
+    /// As [`Rig::start_on`], on a region that the caller has made, with a lane more than there are workers.
+    ///
+    /// # Errors
+    /// [`LoopError`]: threads could not be had.
+    pub fn start_in(
+        region: Region,
+        choice: Choice,
+        catalogue: Catalogue,
+        tuning: Tuning,
+        tile_bytes: u32,
+    ) -> Result<Self, LoopError> {
+        Self::serve_in(region, tile_bytes, move |ends| {
             let Ends {
                 region,
                 link,
@@ -94,7 +108,20 @@ impl Rig {
         tile_bytes: u32,
         serve: impl FnOnce(Ends) -> Result<(Ended, Tally), EngineError> + Send + 'static,
     ) -> Result<Self, LoopError> {
-        let region = Arc::new(Region::in_process(layout, 1, lanes)?);
+        let region = Region::in_process(layout, 1, lanes)?;
+        Self::serve_in(region, tile_bytes, serve)
+    }
+
+    /// As [`Rig::serve`], on a region that the caller has made.
+    ///
+    /// # Errors
+    /// [`LoopError`]: threads could not be had.
+    pub fn serve_in(
+        region: Region,
+        tile_bytes: u32,
+        serve: impl FnOnce(Ends) -> Result<(Ended, Tally), EngineError> + Send + 'static,
+    ) -> Result<Self, LoopError> {
+        let region = Arc::new(region);
         let (waker, own) = (Arc::new(Waker::new()?), Arc::new(Waker::new()?));
         let stop = Arc::new(Stop::new(Arc::clone(&waker)));
         let module = Loopback::new(

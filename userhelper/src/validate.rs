@@ -1,14 +1,16 @@
 //! The checks of submissions and tiles. The module is trusted, and checked all the same: a mistake
 //! there must become a refused request here, not a wrong byte.
 
-use kgpu_core::abi::{AlgorithmId, Layout, Op, Submission, SubmissionFlags, Tile};
+use kgpu_core::abi::{
+    AlgorithmId, InvalidCode, Layout, Op, Submission, SubmissionFlags, Tile, TileFlags,
+};
 use kgpu_core::algorithm::{Algorithm, Mode};
 use kgpu_core::cpu::Work;
 use kgpu_core::request::{Shape, ShapeError};
 
 use crate::catalogue::Catalogue;
 use crate::fault::Fault;
-use crate::region::Span;
+use crate::region::{Source, Span};
 
 /// A submission that may have its tiles looked at.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,7 @@ pub fn submission(
         });
     }
     if SubmissionFlags::from_bits(submission.flags).is_none() {
-        return Err(Fault::Code(kgpu_core::abi::InvalidCode {
+        return Err(Fault::Code(InvalidCode {
             what: "submission flags",
             value: u64::from(submission.flags),
         }));
@@ -115,8 +117,14 @@ pub fn tile(tile: &Tile, accepted: &Accepted) -> Result<(Work, Span), Fault> {
             slot: tile.key_slot,
         });
     }
+    // `Work` knows no other flags.
+    let guest = tile.flags & TileFlags::GUEST_SOURCE.bits() != 0;
     let span = Span {
-        src: tile.src,
+        src: if guest {
+            Source::Guest(tile.src)
+        } else {
+            Source::Pool(tile.src)
+        },
         dst: tile.dst,
         len: tile.len,
         dst_len: tile.dst_len,
@@ -198,6 +206,25 @@ mod tests {
             Fault::FirstBlock { first_block: 129 }
         );
         assert!(tile(&at(u32::MAX, 2048), &xts).is_err());
+    }
+
+    #[test]
+    fn a_source_is_the_pools_or_the_guests() {
+        let xts = accepted("xts(aes)", Op::Encrypt);
+        let at = |flags, src| Tile {
+            flags,
+            src,
+            ..good(&xts, 4096, 4096)
+        };
+        let of = |flags, src| tile(&at(flags, src), &xts).map(|(_, span)| span.src);
+        assert_eq!(of(0, 512), Ok(Source::Pool(512)));
+        // Where it lies is for the region to check.
+        assert_eq!(of(1, u64::MAX), Ok(Source::Guest(u64::MAX)));
+        for flags in [2, 3, 1 << 31] {
+            assert!(
+                matches!(of(flags, 0), Err(Fault::Code(code)) if code.value == u64::from(flags))
+            );
+        }
     }
 
     #[test]

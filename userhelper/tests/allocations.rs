@@ -20,7 +20,7 @@ use kgpu_userhelper::engine::{Choice, LOOK, Tuning};
 use kgpu_userhelper::heartbeat::Heartbeat;
 use kgpu_userhelper::loopback::{Key, Order};
 use kgpu_userhelper::rig::Rig;
-use shared::{PATIENCE, TILE, key, named};
+use shared::{AREAS, Guest, PATIENCE, TILE, key, named};
 
 /// The system's allocator, counting.
 struct Counting;
@@ -69,7 +69,7 @@ fn counted(work: impl FnOnce()) -> (u64, u64) {
 }
 
 /// Room for one key of every algorithm, or for 4.
-fn start(choice: Choice, workers: usize, keys: u32) -> Rig {
+fn start(choice: Choice, workers: usize, keys: u32, guest: Option<&Guest>) -> Rig {
     let sizes = RingSizes {
         keys,
         ..shared::sizes()
@@ -80,7 +80,14 @@ fn start(choice: Choice, workers: usize, keys: u32) -> Rig {
         look: LOOK,
     };
     let layout = Layout::new(sizes).unwrap();
-    Rig::start_on(choice, layout, Catalogue::registry(), tuning, TILE).unwrap()
+    let catalogue = Catalogue::registry();
+    match guest {
+        None => Rig::start_on(choice, layout, catalogue, tuning, TILE).unwrap(),
+        Some(guest) => {
+            let region = guest.region(sizes, workers);
+            Rig::start_in(region, choice, catalogue, tuning, TILE).unwrap()
+        }
+    }
 }
 
 fn device() -> (Choice, Arc<Faults>) {
@@ -129,8 +136,21 @@ fn orders(algorithm: &'static Algorithm) -> Vec<Order> {
 
 /// Hands over all orders at once and takes their completions. This takes no memory either.
 fn round(rig: &mut Rig, orders: &[Order], mut key: Option<&mut Key>) {
-    for order in orders {
-        assert!(rig.module.submit(order, key.as_deref_mut()).unwrap());
+    /// What the guest's memory has.
+    static ZEROES: [u8; 12 << 10] = [0; 12 << 10];
+    let guest = !rig.module.region().sources().is_empty();
+    for (number, order) in (0u64..).zip(orders) {
+        let key = key.as_deref_mut();
+        // Every second one, where there is a guest: sources of both kinds.
+        let sent = if guest && number % 2 == 0 {
+            let (start, ..) = AREAS[orders.len() % AREAS.len()];
+            let src = start + (number << 14) + number % 3;
+            rig.module
+                .submit_from(&Order { src, ..*order }, key, Some(&ZEROES))
+        } else {
+            rig.module.submit(order, key)
+        };
+        assert!(sent.unwrap());
     }
     rig.module.publish();
     let (mut done, since) = (0, Instant::now());
@@ -173,7 +193,11 @@ fn none_for_requests(
     least: usize,
     pause: impl Fn(bool),
 ) {
-    let mut rig = start(choice, workers, 64);
+    none_for(start(choice, workers, 64, None), name, least, pause);
+}
+
+/// The same on a rig that was started.
+fn none_for(mut rig: Rig, name: &str, least: usize, pause: impl Fn(bool)) {
     let heart = Heartbeat::start(Arc::clone(rig.module.region())).unwrap();
     let mut work: Vec<_> = (1..)
         .zip(kgpu_algos::all())
@@ -196,7 +220,7 @@ fn none_for_requests(
 
 /// What a slot fill takes, and gives back when the slot moves on: `blocks`.
 fn blocks_for_slot_fills(name: &str, choice: Choice, workers: usize, blocks: u64) {
-    let mut rig = start(choice, workers, 4);
+    let mut rig = start(choice, workers, 4, None);
     for algorithm in ["xts(twofish)", "cbc(aes)", "ctr(serpent)"].map(named) {
         let orders = orders(algorithm);
         // More keys than slots, one after the other: each round is a slot fill, and an eviction.
@@ -234,6 +258,20 @@ fn memory_is_taken_at_the_start_and_at_slot_fills_only() {
     none_for_requests("threads, asleep", Choice::Cpu, 3, 1000, nap);
     let (choice, _) = device();
     none_for_requests("device", choice, 1, 600, |_| {});
+    // Sources in a guest's memory beside those in the pool.
+    let guest = Guest::new();
+    for (name, choice, workers, least) in [
+        ("guest, inline", Choice::Cpu, 1, 3000),
+        ("guest, threads", Choice::Cpu, 3, 3000),
+        ("guest, device", device().0, 1, 600),
+    ] {
+        none_for(
+            start(choice, workers, 64, Some(&guest)),
+            name,
+            least,
+            |_| {},
+        );
+    }
     // The device holds its batches back, so that the dispatcher sleeps and the waiter waits in its place.
     let (choice, faults) = device();
     let ends = Arc::new(AtomicBool::new(false));

@@ -22,7 +22,7 @@ fn session(spoil: impl FnOnce(&mut Header, &mut Attach)) -> (OwnedFd, Attach) {
         pool_bytes: 1 << 20,
     })
     .unwrap();
-    let mut attach = Attach::request(Features::all(), AttachFlags::SLEEPS, 0, "cpu");
+    let mut attach = Attach::request(Features::SERVICES, AttachFlags::SLEEPS, 0, "cpu");
     attach.session = 42;
     attach.features_in_force = Features::SERVICES.bits();
     attach.control_bytes = layout.control_bytes;

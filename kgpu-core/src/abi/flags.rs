@@ -6,6 +6,8 @@ bitflags::bitflags! {
     pub struct Features: u64 {
         /// Algorithms that are not ciphers (no key, no IV, other output length).
         const SERVICES = 1 << 0;
+        /// Tiles may have sources in the guest's memory outside of the pool. Since 1.3; in guests only.
+        const GUEST_SOURCES = 1 << 1;
     }
 
     /// How a helper wants to be attached.
@@ -23,8 +25,11 @@ bitflags::bitflags! {
     pub struct SubmissionFlags: u8 {
     }
 
-    /// Properties of one tile. None is defined in this version.
+    /// Properties of one tile.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct TileFlags: u32 {
+        /// `src` is a guest-physical address, and all `len` bytes lie in one of the areas that the helper named
+        /// ([`super::guest::SourceAreas`]). Since 1.3; only with [`Features::GUEST_SOURCES`] in force.
+        const GUEST_SOURCE = 1 << 0;
     }
 }

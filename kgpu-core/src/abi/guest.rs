@@ -27,8 +27,14 @@
 //! * A device that is reset, or whose queue is stopped or disabled, has no session any more: its
 //!   helper has finished and unmapped before the device goes on.
 //! * Answers and events are 8 bytes, no more and no less.
+//! * With [`super::Features::GUEST_SOURCES`] in force the helper names areas of the guest's memory, [`SourceAreas`],
+//!   before it answers a set-up, and reads the sources of tiles there that say so.
 //! * Addresses are the guest's physical ones: a device that wants them translated
 //!   (`VIRTIO_F_ACCESS_PLATFORM`) is refused.
+
+mod sources;
+
+pub use sources::{AREAS_MAX, SourceAreas, holds};
 
 /// The device's virtio id: an experimental one, used by no driver of a stock kernel. Module and
 /// helper's machine may agree on another (module parameter `virtio_id`; the machine's option).
@@ -124,7 +130,7 @@ impl TryFrom<u64> for Event {
     }
 }
 
-/// Why runs do not make up the parts of a region.
+/// Why runs do not make up the parts of a region, or are no areas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunsError {
     /// An address or a length that is no multiple of the page, or a length of 0.
@@ -135,6 +141,10 @@ pub enum RunsError {
     TooFew,
     /// There are more runs than parts to fill.
     TooMany,
+    /// So many areas, more than there can be.
+    Areas(u64),
+    /// An area beyond their count.
+    Uncounted(PageRun),
 }
 
 impl core::fmt::Display for RunsError {
@@ -152,6 +162,12 @@ impl core::fmt::Display for RunsError {
             ),
             Self::TooFew => write!(f, "the runs are less than the parts"),
             Self::TooMany => write!(f, "there are more runs than the parts need"),
+            Self::Areas(count) => write!(f, "{count} areas: there can be {AREAS_MAX}"),
+            Self::Uncounted(run) => write!(
+                f,
+                "an area of {} bytes at {:#x} is not counted",
+                run.bytes, run.address
+            ),
         }
     }
 }

@@ -93,6 +93,8 @@ pub mod word {
     pub const HEARTBEAT: u64 = 128;
     /// Helper mapping: `HelperWords::asleep`.
     pub const ASLEEP: u64 = 136;
+    /// Helper mapping: [`super::guest::SourceAreas`], before the completion entries.
+    pub const SOURCES: u64 = 1024;
 }
 
 /// Where a session stands, in the word at [`word::STATE`].

@@ -43,7 +43,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"kgpu-abi");
 /// Incompatible revisions of this ABI.
 pub const MAJOR: u16 = 1;
 /// Compatible revisions of this ABI.
-pub const MINOR: u16 = 2;
+pub const MINOR: u16 = 3;
 
 /// File offset at which the control mapping starts.
 pub const MAP_CONTROL: u64 = 0;
@@ -68,5 +68,6 @@ macro_rules! for_each_abi_struct {
         $visit!($crate::abi::KeyEntry);
         $visit!($crate::abi::Attach);
         $visit!($crate::abi::guest::PageRun);
+        $visit!($crate::abi::guest::SourceAreas);
     };
 }

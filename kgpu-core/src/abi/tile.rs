@@ -10,9 +10,9 @@ abi_struct! {
     /// and counts in `first_block`, since its tweak sequence starts from the encrypted IV.
     #[derive(Debug)]
     pub struct Tile [64] {
-        /// Source: byte offset in the pool.
+        /// Source: byte offset in the pool; with [`super::TileFlags::GUEST_SOURCE`] a guest-physical address.
         pub src: u64,
-        /// Destination: byte offset in the pool; equal to `src`, or disjoint from the source.
+        /// Destination: byte offset in the pool; equal to that of the source, or disjoint from it.
         pub dst: u64,
         /// Source bytes.
         pub len: u32,

@@ -179,6 +179,10 @@ impl MockHelper {
         self.expand(view, tile)?;
         let filled = self.keys.get(&tile.key_slot).ok_or(Status::StaleKey)?;
         let work = Work::try_from(tile).map_err(|_| Status::Malformed)?;
+        // It has the pool only.
+        if tile.flags != 0 {
+            return Err(Status::Malformed);
+        }
         let (src, dst) = (&mut self.src, &mut self.dst);
         src.resize(index(u64::from(tile.len)), 0);
         dst.resize(index(u64::from(tile.dst_len)), 0);

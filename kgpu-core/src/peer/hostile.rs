@@ -4,7 +4,7 @@
 use super::Lookup;
 use crate::abi::{
     AlgorithmId, Completion, KEY_BYTES_MAX, KeyEntry, Layout, Op, RequestId, Status, Submission,
-    Tile,
+    Tile, TileFlags,
 };
 use crate::algorithm::Algorithm;
 
@@ -208,7 +208,15 @@ pub const HOSTILE: &[Hostile] = &[
     }),
     malformed("no data unit", |c, _| c.tiles[0].data_unit_size = 0),
     malformed("an unknown IV step", |c, _| c.tiles[0].iv_step = 77),
-    malformed("tile flags", |c, _| c.tiles[0].flags = 1),
+    malformed("tile flags", |c, _| c.tiles[0].flags = 2),
+    malformed("a source in no area of a guest", |c, _| {
+        c.tiles[1].flags = TileFlags::GUEST_SOURCE.bits();
+        c.tiles[1].src = 1 << 48;
+    }),
+    malformed("a source of a guest that wraps", |c, _| {
+        c.tiles[0].flags = TileFlags::GUEST_SOURCE.bits();
+        c.tiles[0].src = u64::MAX - 100;
+    }),
     malformed("another output length", |c, _| {
         c.tiles[0].dst_len = TILE - 1;
     }),

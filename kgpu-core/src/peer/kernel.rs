@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::{Case, Ground, Hostile, View};
 use crate::abi::{
     Completion, Features, KeyEntry, Layout, Reflect, RequestId, SessionState, Status, Submission,
-    Tile, word,
+    Tile, TileFlags, word,
 };
 use crate::algorithm::Algorithm;
 use crate::cpu::{Data, Work};
@@ -109,7 +109,9 @@ impl MockKernel {
 
     /// Writes the header and the session's state.
     pub fn open(&self, view: View<'_>, state: SessionState) {
-        let header = self.layout.header(self.session, Features::all(), 1 << 30);
+        let header = self
+            .layout
+            .header(self.session, Features::SERVICES, 1 << 30);
         let _inside = view.control.store_entry(0, &header);
         view.control.store(word::STATE, state.code());
     }
@@ -133,6 +135,23 @@ impl MockKernel {
         view: View<'_>,
         request: &Request<'_>,
     ) -> Result<Option<RequestId>, Broken> {
+        self.hand_over_from(view, request, None)
+    }
+
+    /// As [`MockKernel::hand_over`], with a source that lies at an address of a guest already and is read there; the
+    /// pool has the result only.
+    ///
+    /// # Errors
+    /// When the helper's ring word is impossible.
+    ///
+    /// # Panics
+    /// When the request is none of its algorithm's: the test is wrong then.
+    pub fn hand_over_from(
+        &mut self,
+        view: View<'_>,
+        request: &Request<'_>,
+        guest: Option<u64>,
+    ) -> Result<Option<RequestId>, Broken> {
         let (algorithm, shape) = (request.algorithm, request.shape);
         let expected = direct(request).unwrap_or_else(|e| panic!("{}: {e}", algorithm.name));
         let out = u32::try_from(expected.len()).unwrap_or(u32::MAX);
@@ -144,8 +163,11 @@ impl MockKernel {
             return Ok(None);
         };
         // A result of another length cannot lie on its source.
-        let source = shape.len.div_ceil(GRANULE);
-        let apart = out != shape.len;
+        let source = match guest {
+            Some(_) => 0,
+            None => shape.len.div_ceil(GRANULE),
+        };
+        let apart = out != shape.len || guest.is_some();
         let result = if apart { out.div_ceil(GRANULE) } else { 0 };
         let Some(pool) = self.granules.take(source + result) else {
             self.tiles.give(tiles);
@@ -160,12 +182,15 @@ impl MockKernel {
         let beside = if apart { source } else { 0 };
         let dst = at + u64::from(beside) * u64::from(GRANULE);
         let place = Place {
-            src: at,
+            src: guest.unwrap_or(at),
             dst,
             key_slot: slot.unwrap_or(0),
             key_generation: generation,
         };
-        let _inside = view.pool.write(at, request.src);
+        if guest.is_none() {
+            let _inside = view.pool.write(at, request.src);
+        }
+        let flags = guest.map_or(TileFlags::empty(), |_| TileFlags::GUEST_SOURCE);
         let read = |at: u32, to: &mut [u8]| {
             let at = index(u64::from(at));
             if let Some(from) = request.src.get(at..at + to.len()) {
@@ -175,6 +200,10 @@ impl MockKernel {
         for (at, tile) in
             (tiles.first..).zip(Tiles::new(algorithm, shape, place, self.tile_bytes, read))
         {
+            let tile = Tile {
+                flags: flags.bits(),
+                ..tile
+            };
             self.store_tile(view, at, &tile);
         }
         let ticket = Ticket {

@@ -35,6 +35,7 @@ fn declaration(field: &Field) -> Option<String> {
         "u16" => ("__u16", 2),
         "u32" => ("__u32", 4),
         "u64" => ("__u64", 8),
+        "PageRun" => ("struct kgpu_page_run", abi::guest::PageRun::SIZE),
         _ => return None,
     };
     // The count comes from the size: the length may be written as the name of a constant.
@@ -139,15 +140,17 @@ pub fn generate() -> Result<String, std::fmt::Error> {
     define(out, "KGPU_WORD_HEARTBEAT", abi::word::HEARTBEAT)?;
 
     define(out, "KGPU_WORD_ASLEEP", abi::word::ASLEEP)?;
+    define(out, "KGPU_WORD_SOURCES", abi::word::SOURCES)?;
 
     title(
         out,
-        "Guest devices: virtio id, queues, most runs of a set-up",
+        "Guest devices: virtio id, queues, most runs of a set-up, most areas of sources",
     )?;
     define(out, "KGPU_VIRTIO_ID", abi::guest::VIRTIO_ID)?;
     define(out, "KGPU_QUEUE_SETUP", abi::guest::QUEUE_SETUP)?;
     define(out, "KGPU_QUEUE_EVENTS", abi::guest::QUEUE_EVENTS)?;
     define(out, "KGPU_RUNS_MAX", abi::guest::RUNS_MAX)?;
+    define(out, "KGPU_AREAS_MAX", abi::guest::AREAS_MAX)?;
     title(
         out,
         "What a guest device answers a set-up, and what it tells",

@@ -51,6 +51,7 @@ impl Opener for ModelOpener {
             speeds: self.0,
             memory: Vec::new(),
             pool: None,
+            sources: Vec::new(),
             times: Arc::default(),
         }))
     }
@@ -77,6 +78,7 @@ struct Model {
     speeds: Speeds,
     memory: Vec<Box<[u128]>>,
     pool: Option<Window>,
+    sources: Vec<Window>,
     times: Arc<Mutex<Times>>,
 }
 
@@ -91,6 +93,11 @@ fn busy(time: Duration) {
     }
 }
 
+fn inside(window: &Window, at: usize) -> bool {
+    let base = window.base().as_ptr().addr();
+    (base..base + window.len()).contains(&at)
+}
+
 impl Model {
     fn own(&mut self, bytes: usize) -> NonNull<u8> {
         let mut memory: Box<[u128]> = vec![0; bytes.div_ceil(16).max(1)].into();
@@ -101,10 +108,12 @@ impl Model {
     }
 
     fn in_pool(&self, at: usize) -> bool {
-        self.pool.as_ref().is_some_and(|pool| {
-            let base = pool.base().as_ptr().addr();
-            (base..base + pool.len()).contains(&at)
-        })
+        self.pool.iter().any(|pool| inside(pool, at))
+    }
+
+    /// Whether the host's memory is there, the pool or another.
+    fn on_host(&self, at: usize) -> bool {
+        self.in_pool(at) || self.sources.iter().any(|area| inside(area, at))
     }
 
     /// Puts something of a length into a queue, for an engine.
@@ -152,6 +161,13 @@ impl Device for Model {
         let base = pool.base().as_ptr().expose_provenance();
         self.pool = Some(pool);
         Ok(u64::try_from(base).unwrap())
+    }
+    fn register_sources(&mut self, areas: Vec<Window>) -> Result<Vec<Address>, DeviceError> {
+        let address =
+            |area: &Window| u64::try_from(area.base().as_ptr().expose_provenance()).unwrap();
+        let addresses = areas.iter().map(address).collect();
+        self.sources = areas;
+        Ok(addresses)
     }
     fn allocate(&mut self, bytes: usize) -> Result<Address, DeviceError> {
         Ok(u64::try_from(self.own(bytes).as_ptr().addr()).unwrap())
@@ -221,7 +237,7 @@ impl Device for Model {
         let tiles = unsafe { std::slice::from_raw_parts(args.tiles, index(u64::from(tiles))) };
         let bytes: usize = tiles.iter().map(|t| index(u64::from(t.len))).sum();
         stats.items = spans.iter().map(|s| s.items).sum();
-        let rate = if self.in_pool(index(first.src)) {
+        let rate = if self.on_host(index(first.src)) {
             self.speeds.direct
         } else {
             self.speeds.kernel

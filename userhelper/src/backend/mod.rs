@@ -27,6 +27,11 @@ pub trait Backend: Send + std::fmt::Debug {
         None
     }
 
+    /// Whether it reads a guest's sources where they lie, if the session has any.
+    fn reads_sources(&self) -> bool {
+        true
+    }
+
     /// Takes a batch over; `jobs` is empty afterwards. Called when [`Backend::hungry`].
     fn submit(&mut self, jobs: &mut Vec<Job>);
 

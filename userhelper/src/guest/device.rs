@@ -50,6 +50,8 @@ pub struct Session {
     pub asked: Asked,
     /// Whether its set-up was answered.
     pub answered: bool,
+    /// Whether its module was, or may yet be, told of areas of sources.
+    pub sources: bool,
     /// Whether its driver's life is over.
     pub leaving: bool,
     /// Its dispatcher, while one runs.

@@ -54,6 +54,7 @@ const ALWAYS: &[c::c_long] = &[
     c::SYS_brk,
     c::SYS_madvise,
     c::SYS_mremap,
+    c::SYS_munlock,
     c::SYS_munmap,
     // Threads, their sleep and their end. A thread gives up rights that it does not have.
     c::SYS_capget,
@@ -107,7 +108,6 @@ const DEVICE: &[c::c_long] = &[
     c::SYS_mlock,
     c::SYS_mmap,
     c::SYS_mprotect,
-    c::SYS_munlock,
     c::SYS_open,
     c::SYS_openat,
     c::SYS_pipe2,

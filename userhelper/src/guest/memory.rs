@@ -6,14 +6,14 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use kgpu_core::abi::PAGE;
-use kgpu_core::abi::guest::PageRun;
+use kgpu_core::abi::guest::{AREAS_MAX, PageRun};
 use kgpu_core::num::index;
 use rustix::fs::FileType;
 use vhost::vhost_user::message::VhostUserMemoryRegion;
 use vm_memory::{GuestAddress, GuestMemoryMmap, GuestRegionMmap};
 
 use super::setup::SetUpError;
-use crate::region::Piece;
+use crate::region::{Piece, SourceArea};
 
 /// Which file: device and inode.
 type FileId = (u64, u64);
@@ -67,6 +67,14 @@ pub struct Place {
 impl Place {
     fn end(&self) -> u64 {
         self.piece.offset.saturating_add(self.piece.bytes)
+    }
+}
+
+/// An area as a region maps it.
+pub fn source((run, place): &(PageRun, Place)) -> SourceArea {
+    SourceArea {
+        address: run.address,
+        piece: place.piece.clone(),
     }
 }
 
@@ -167,11 +175,47 @@ impl Memory {
         Ok(places)
     }
 
+    /// The areas that sources may lie in: all of the memory, or the largest ones where a session can't name so many.
+    pub fn sources(&self) -> Vec<(PageRun, Place)> {
+        let mut areas: Vec<_> = self.areas.iter().collect();
+        areas.sort_by_key(|area| std::cmp::Reverse(area.bytes));
+        areas.truncate(AREAS_MAX);
+        areas.sort_unstable_by_key(|area| area.address);
+        let run = |area: &&Area| PageRun {
+            address: area.address,
+            bytes: area.bytes,
+        };
+        let runs = areas.iter().map(run);
+        runs.filter_map(|run| Some((run, self.place(&run)?)))
+            .collect()
+    }
+
+    /// Whether a run is still those bytes, however the memory is cut into areas.
+    pub fn has(&self, run: &PageRun, place: &Place) -> bool {
+        let (mut address, mut offset, mut left) = (run.address, place.piece.offset, run.bytes);
+        while left > 0 {
+            let Some(area) = self.area(address) else {
+                return false;
+            };
+            let at = address - area.address;
+            let here = left.min(area.bytes.saturating_sub(at));
+            if here == 0 || area.id != place.id || area.offset + at != offset {
+                return false;
+            }
+            // None of the sums is beyond an area's end, which is a number.
+            (address, offset, left) = (address + here, offset + here, left - here);
+        }
+        true
+    }
+
+    /// The last area that begins at or before an address.
+    fn area(&self, address: u64) -> Option<&Area> {
+        let before = self.areas.partition_point(|area| area.address <= address);
+        self.areas.get(before.checked_sub(1)?)
+    }
+
     fn place(&self, run: &PageRun) -> Option<Place> {
-        let before = self
-            .areas
-            .partition_point(|area| area.address <= run.address);
-        let area = self.areas.get(before.checked_sub(1)?)?;
+        let area = self.area(run.address)?;
         let at = run.address.checked_sub(area.address)?;
         (at.checked_add(run.bytes)? <= area.bytes).then(|| Place {
             id: area.id,
@@ -286,6 +330,51 @@ mod tests {
         assert!(!apart(&[one.clone(), two]));
         let beside = memory.places(&[run(0x9000, 0x1000)]).unwrap();
         assert!(apart(&[one, beside]));
+    }
+
+    #[test]
+    fn sources_are_the_largest_areas() {
+        let table = |count: u64| -> Vec<_> {
+            let area = |n: u64| (n << 20, (1 + n % 5) << 12, n << 20, n << 16);
+            (1..=count).map(area).collect()
+        };
+        let all = memory(&table(3)).unwrap().sources();
+        let runs: Vec<_> = all.iter().map(|(run, _)| *run).collect();
+        let expected = [1, 2, 3].map(|n| run(n << 20, (1 + n) << 12));
+        assert_eq!(runs, expected);
+        assert_eq!(all[1].1.piece.offset, 2 << 16);
+        let most = memory(&table(12)).unwrap().sources();
+        let pages: Vec<_> = most.iter().map(|(run, _)| run.bytes >> 12).collect();
+        // Of 2 3 4 5 1 2 3 4 5 1 2 3.
+        assert_eq!(pages, [2, 3, 4, 5, 3, 4, 5, 3]);
+    }
+
+    #[test]
+    fn memory_is_the_same_however_it_is_cut() {
+        let whole = memory(&[(0x1000, 0x4000, 0, 0x2000)]).unwrap();
+        let (run, place) = &whole.sources()[0];
+        assert!(whole.has(run, place));
+        // The same file, which `memory` makes anew.
+        let file = &whole.areas[0].file;
+        let told = |areas: &[(u64, u64, u64)]| {
+            let user = |at: u64| 0x7000_0000 + at;
+            let region = |&(address, bytes, offset): &(u64, u64, u64)| {
+                VhostUserMemoryRegion::new(address, bytes, user(address), offset)
+            };
+            let regions: Vec<_> = areas.iter().map(region).collect();
+            let files = areas.iter().map(|_| file.try_clone().unwrap()).collect();
+            Memory::new(&regions, files).unwrap().has(run, place)
+        };
+        assert!(told(&[(0x1000, 0x4000, 0x2000)]));
+        assert!(told(&[(0x1000, 0x1000, 0x2000), (0x2000, 0x3000, 0x3000)]));
+        assert!(told(&[(0, 0x8000, 0x1000)]));
+        assert!(!told(&[(0x1000, 0x4000, 0x3000)]));
+        assert!(!told(&[(0x1000, 0x1000, 0x2000), (0x2000, 0x3000, 0x4000)]));
+        assert!(!told(&[(0x1000, 0x1000, 0x2000), (0x3000, 0x2000, 0x4000)]));
+        assert!(!told(&[(0x1000, 0x3000, 0x2000)]));
+        assert!(!told(&[(0x2000, 0x3000, 0x3000)]));
+        let other = memory(&[(0x1000, 0x4000, 0, 0x2000)]).unwrap();
+        assert!(!other.has(run, place));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::device::{After, Asked};
 use super::filter::{self, Seccomp};
 use super::link::GuestLink;
-use super::memory::{mappings, most_mappings};
+use super::memory::{mappings, most_mappings, source};
 use super::setup::SetUp;
 use super::shared::{News, Shared};
 use super::socket;
@@ -101,7 +101,7 @@ pub fn serve(options: &Options) -> Result<(), UserError> {
             signals: &signals,
         },
         offer: Attach::request(
-            Features::all(),
+            Features::SERVICES | Features::GUEST_SOURCES,
             AttachFlags::SLEEPS,
             choice.tile_bytes(options.tile_kib),
             choice.name(),
@@ -265,13 +265,20 @@ impl Host<'_> {
             pieces.collect::<Vec<_>>()
         });
         let lanes = self.how.tuning.workers;
-        Region::of_pieces([&control, &helper, &pool], &set_up.attach, lanes).map_err(|error| {
+        let region = Region::of_pieces([&control, &helper, &pool], &set_up.attach, lanes);
+        let mut region = region.map_err(|error| {
             let answer = match error {
                 RegionError::Map { .. } => Setup::Failed,
                 _ => Setup::Refused,
             };
             (answer, error.to_string())
-        })
+        })?;
+        let areas: Vec<_> = set_up.sources.iter().map(source).collect();
+        let device = matches!(self.how.choice, Choice::Device { .. });
+        if let Err(error) = region.map_sources(&areas, device) {
+            tracing::warn!("the guest's module has to copy all sources into the pool: {error}");
+        }
+        Ok(region)
     }
 }
 
@@ -300,7 +307,7 @@ impl Peer for Guest {
     }
 
     fn start(&self) -> Result<(), UserError> {
-        self.shared.serves();
+        self.shared.serves(!self.region.sources().is_empty());
         Ok(())
     }
 

@@ -61,6 +61,8 @@ pub struct SetUp {
     pub runs: Vec<PageRun>,
     /// Where they lie in files: control, helper's, pool.
     pub places: [Vec<Place>; 3],
+    /// The areas that sources may lie in outside of the pool; none where the module does without.
+    pub sources: Vec<(PageRun, Place)>,
 }
 
 impl SetUp {
@@ -88,12 +90,12 @@ impl SetUp {
     fn check(attach: Attach, runs: Vec<PageRun>, memory: &Memory) -> Result<Self, SetUpError> {
         let (_, features) = attach.check().map_err(SetUpError::Handshake)?;
         let in_force = Features::from_bits(attach.features_in_force);
-        if !in_force.is_some_and(|in_force| features.contains(in_force)) {
+        let Some(in_force) = in_force.filter(|in_force| features.contains(*in_force)) else {
             return Err(SetUpError::Handshake(InvalidCode {
                 what: "features in force",
                 value: attach.features_in_force,
             }));
-        }
+        };
         let most = Layout::new(LARGEST).map_or([0; 3], |most| {
             [most.control_bytes, most.helper_bytes, most.sizes.pool_bytes]
         });
@@ -113,15 +115,25 @@ impl SetUp {
         if !apart(&places) {
             return Err(SetUpError::Overlap);
         }
+        let sources = if in_force.contains(Features::GUEST_SOURCES) {
+            memory.sources()
+        } else {
+            Vec::new()
+        };
         Ok(Self {
             attach,
             runs,
             places,
+            sources,
         })
     }
 
-    /// Whether the runs are still the same bytes of the same files.
-    pub fn holds_in(&self, memory: &Memory) -> bool {
+    /// Whether the runs are still the same bytes of the same files; with `sources`, the areas of sources too.
+    pub fn holds_in(&self, memory: &Memory, sources: bool) -> bool {
+        let has = |(run, place): &(PageRun, Place)| memory.has(run, place);
+        if sources && !self.sources.iter().all(has) {
+            return false;
+        }
         let parts = [
             self.attach.control_bytes,
             self.attach.helper_bytes,

@@ -126,12 +126,14 @@ impl Shared {
         changed
     }
 
-    /// The guest's machine tells another memory. A session whose memory is in it as before goes on.
+    /// The guest's machine tells another memory. A session whose memory is in it as before goes on, and so is that of the
+    /// sources that its module was told it may name: an address must not come to mean other bytes than the helper has
+    /// mapped for it.
     pub(super) fn set_memory(&self, memory: Memory) {
         let mut device = self.device();
         let holds = match &device.stage {
-            Stage::Busy(session) => session.asked.set_up.holds_in(&memory),
-            Stage::Asked(asked) => asked.set_up.holds_in(&memory),
+            Stage::Busy(session) => session.asked.set_up.holds_in(&memory, session.sources),
+            Stage::Asked(asked) => asked.set_up.holds_in(&memory, true),
             Stage::Vacant | Stage::Shut => true,
         };
         device.memory = Some(Arc::new(memory));
@@ -197,6 +199,7 @@ impl Shared {
         device.stage = Stage::Busy(Session {
             asked: asked.clone(),
             answered: false,
+            sources: true,
             leaving: false,
             running: None,
         });
@@ -228,11 +231,12 @@ impl Shared {
         }
     }
 
-    /// The session's ring is served.
-    pub fn serves(&self) {
+    /// The session's ring is served, and its module was told of areas of sources, or of none.
+    pub fn serves(&self, sources: bool) {
         let mut device = self.device();
         if let Stage::Busy(session) = &mut device.stage {
             session.answered = true;
+            session.sources = sources;
             let ticket = session.asked.ticket;
             device.answer(ticket, Setup::Serving);
         }

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use kgpu_core::cell::Words;
 use kgpu_core::num::index;
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munlock, munmap};
 
 use super::Piece;
 
@@ -107,6 +107,14 @@ impl Mapping {
             at += index(piece.bytes);
         }
         Ok(whole)
+    }
+
+    /// Lets the system take the pages away again, where all of the process's memory is kept.
+    pub(super) fn unlock(&self) {
+        // SAFETY: this value's own mapping (invariant), whose bytes stay as they are.
+        if let Err(errno) = unsafe { munlock(self.base.as_ptr().cast(), self.len) } {
+            tracing::warn!(%errno, bytes = self.len, "unlocking failed");
+        }
     }
 
     fn own(base: *mut core::ffi::c_void, len: usize) -> Result<Self, Errno> {

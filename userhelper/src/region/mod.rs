@@ -1,17 +1,20 @@
 //! The region shared with the module: control and helper words, and the data pool.
 //!
-//! A region is a device's three mappings, or three of pieces of a guest's memory, or the same three in anonymous
-//! memory for a ring inside one process. `mapping`, `pool` and `lost` are the only places that touch raw memory or
+//! A region is a device's three mappings, or three of pieces of a guest's memory (and the areas of it that sources are
+//! read in), or the same three in anonymous
+//! memory for a ring inside one process. `mapping`, `pool`, `sources` and `lost` are the only places that touch raw memory or
 //! its signals.
 
 pub mod lost;
 mod mapping;
 mod pool;
+mod sources;
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use kgpu_core::abi::guest::{PageRun, SourceAreas};
 use kgpu_core::abi::{
     Attach, Features, Header, InvalidCode, Layout, LayoutError, MAP_CONTROL, MAP_HELPER, MAP_POOL,
     SessionState, word,
@@ -22,7 +25,9 @@ use rustix::io::Errno;
 
 use mapping::{Access, Mapping};
 use pool::Other;
-pub use pool::{Lane, Pool, Span, SpanError, Window};
+pub use pool::{Lane, Pool, Source, Span, SpanError, Window};
+pub use sources::SourceArea;
+use sources::Sources;
 
 /// Why a region could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +95,7 @@ pub struct Region {
     control: Mapping,
     helper: Mapping,
     pool: Pool,
+    sources: Sources,
     header: Header,
     layout: Layout,
 }
@@ -198,6 +204,7 @@ impl Region {
             control,
             helper,
             pool: Pool::new(pool, lanes, other),
+            sources: Sources::none(),
             header,
             layout,
         })
@@ -208,9 +215,31 @@ impl Region {
     /// # Errors
     /// [`RegionError::Map`] when there is not enough memory.
     pub fn in_process(layout: Layout, session: u32, lanes: usize) -> Result<Self, RegionError> {
-        Self::of_module(layout, session, lanes, |_, bytes| {
+        let features = Features::SERVICES;
+        Self::of_module(layout, session, features, lanes, |_, bytes| {
             Mapping::anonymous(index(bytes))
         })
+    }
+
+    /// As [`Region::in_process`], with a guest's sources in place, for tests of a helper that has them. Lanes work on
+    /// copies, made for tiles of `tile` bytes.
+    ///
+    /// # Errors
+    /// [`RegionError::Map`] when there is not enough memory, or the areas can't be mapped.
+    pub fn in_process_of_guest(
+        layout: Layout,
+        session: u32,
+        lanes: usize,
+        areas: &[SourceArea],
+        tile: usize,
+    ) -> Result<Self, RegionError> {
+        let features = Features::SERVICES | Features::GUEST_SOURCES;
+        let mut region = Self::of_module(layout, session, features, lanes, |_, bytes| {
+            Mapping::anonymous(index(bytes))
+        })?;
+        region.pool = region.pool.of_guest(tile);
+        region.map_sources(areas, true)?;
+        Ok(region)
     }
 
     /// The module's side of a region in pieces of files, its header written, its state `Live`: for tests that play
@@ -222,9 +251,10 @@ impl Region {
         [control, helper, pool]: [&[Piece]; 3],
         layout: Layout,
         session: u32,
+        features: Features,
         lanes: usize,
     ) -> Result<Self, RegionError> {
-        Self::of_module(layout, session, lanes, |part, _| match part {
+        Self::of_module(layout, session, features, lanes, |part, _| match part {
             Part::Control => Mapping::pieces(control, Access::Write),
             Part::Helper => Mapping::pieces(helper, Access::Write),
             Part::Pool => Mapping::pieces(pool, Access::Write),
@@ -234,6 +264,7 @@ impl Region {
     fn of_module(
         layout: Layout,
         session: u32,
+        features: Features,
         lanes: usize,
         map: impl Fn(Part, u64) -> Result<Mapping, Errno>,
     ) -> Result<Self, RegionError> {
@@ -247,7 +278,7 @@ impl Region {
         let control = map(Part::Control, layout.control_bytes)?;
         let helper = map(Part::Helper, layout.helper_bytes)?;
         let pool = map(Part::Pool, layout.sizes.pool_bytes)?;
-        let header = layout.header(session, Features::all(), u64::MAX);
+        let header = layout.header(session, features, u64::MAX);
         let words = control.words();
         if !words.store_entry(0, &header) {
             return Err(RegionError::Handshake {
@@ -261,9 +292,65 @@ impl Region {
             control,
             helper,
             pool: Pool::new(pool, lanes, Other::Kernel),
+            sources: Sources::none(),
             header,
             layout,
         })
+    }
+
+    /// Maps the areas of a guest's memory that sources may lie in, outside of the pool; where the session does without,
+    /// none. With `device`, such that a device's driver can register them.
+    ///
+    /// # Errors
+    /// [`RegionError::Map`]; there are none then.
+    pub fn map_sources(&mut self, areas: &[SourceArea], device: bool) -> Result<(), RegionError> {
+        if !self.has(Features::GUEST_SOURCES) {
+            return Ok(());
+        }
+        let access = if device { Access::Write } else { Access::Read };
+        let bytes = areas.iter().map(|area| area.piece.bytes);
+        let failed = |errno| RegionError::Map {
+            what: "guest's memory",
+            bytes: bytes.fold(0, u64::saturating_add),
+            errno,
+        };
+        self.sources = Sources::map(areas, access).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Tells the module where sources may lie, before its session is served: in the areas that are mapped, or nowhere
+    /// unless `read`. Only what it was told of is read.
+    pub fn name_sources(&self, read: bool) {
+        if !self.has(Features::GUEST_SOURCES) {
+            return;
+        }
+        let areas = if read {
+            self.sources.name()
+        } else {
+            SourceAreas::NONE
+        };
+        if !areas.store(self.helper()) {
+            tracing::error!("the helper's pages have no room for the areas of sources");
+        }
+    }
+
+    /// The areas that sources may lie in, outside of the pool; none before the module was told of them.
+    #[must_use]
+    pub fn sources(&self) -> &[PageRun] {
+        self.sources.named()
+    }
+
+    /// Whether a span's bytes can be lent, as far as that can be told by itself.
+    ///
+    /// # Errors
+    /// [`SpanError`], but for [`SpanError::Taken`].
+    pub fn check(&self, span: &Span) -> Result<(), SpanError> {
+        span.check(self.pool.len(), self.sources())
+    }
+
+    /// Whether a feature is in force.
+    fn has(&self, feature: Features) -> bool {
+        Features::from_bits_retain(self.header.features).contains(feature)
     }
 
     /// The control mapping. Only the module's side may store to it: on a device's it is read-only

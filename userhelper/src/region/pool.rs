@@ -10,10 +10,12 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use kgpu_core::abi::guest::PageRun;
+
 use super::Region;
 use super::mapping::Mapping;
 pub use lane::Lane;
-pub use span::{Span, SpanError};
+pub use span::{Source, Span, SpanError};
 
 /// What one lane holds, in cache lines of its own.
 #[derive(Debug, Default)]
@@ -58,6 +60,14 @@ impl Pool {
         }
     }
 
+    /// The same pool as one of a guest, before any lane is taken.
+    pub(super) fn of_guest(self, tile: usize) -> Self {
+        Self {
+            other: Other::Guest { tile },
+            ..self
+        }
+    }
+
     /// Bytes of the pool.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -71,7 +81,7 @@ impl Pool {
     }
 }
 
-/// The pool as a device reaches it: by address, not through a [`Lane`].
+/// The pool, or an area of a guest's sources, as a device reaches it: by address, not through a [`Lane`].
 ///
 /// A device's copies and kernels are no accesses of this process: what they race with is wrong data, and never
 /// undefined behaviour, as long as no reference of ours covers the same bytes. Who uses the address keeps this:
@@ -82,6 +92,8 @@ impl Pool {
 #[derive(Debug)]
 pub struct Window {
     region: Arc<Region>,
+    /// Of the sources' areas; `None` for the pool.
+    area: Option<usize>,
 }
 
 impl Window {
@@ -90,25 +102,54 @@ impl Window {
     pub fn new(region: &Arc<Region>) -> Self {
         Self {
             region: Arc::clone(region),
+            area: None,
         }
     }
 
-    /// The pool's first byte.
+    /// Windows to the areas of a region's guest that sources may lie in, with where the guest has each. Their bytes are
+    /// to be read only.
+    #[must_use]
+    pub fn sources(region: &Arc<Region>) -> Vec<(PageRun, Self)> {
+        let window = |(number, area): (usize, &PageRun)| {
+            let window = Self {
+                region: Arc::clone(region),
+                area: Some(number),
+            };
+            (*area, window)
+        };
+        let areas = region.sources.all().iter().enumerate();
+        areas.map(window).collect()
+    }
+
+    fn map(&self) -> &Mapping {
+        match self.area {
+            None => &self.region.pool.map,
+            Some(area) => self.region.sources.area(area),
+        }
+    }
+
+    /// Whether it is the pool's.
+    #[must_use]
+    pub const fn is_pool(&self) -> bool {
+        self.area.is_none()
+    }
+
+    /// Its first byte.
     #[must_use]
     pub fn base(&self) -> NonNull<u8> {
-        self.region.pool.map.base()
+        self.map().base()
     }
 
-    /// Bytes of the pool.
+    /// How many bytes there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.region.pool.len()
+        self.map().len()
     }
 
-    /// Whether the pool has no bytes.
+    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.region.pool.is_empty()
+        self.len() == 0
     }
 }
 
@@ -174,7 +215,7 @@ mod tests {
 
     fn span(src: u64, dst: u64, len: u32, dst_len: u32) -> Span {
         Span {
-            src,
+            src: Source::Pool(src),
             dst,
             len,
             dst_len,
@@ -189,7 +230,7 @@ mod tests {
             span(4096, 4092, 4096, 4),
             span(8191, 0, 1, 1),
         ] {
-            assert_eq!(good.check(8192), Ok(()), "{good:?}");
+            assert_eq!(good.check(8192, &[]), Ok(()), "{good:?}");
         }
         for outside in [
             span(0, 0, 0, 0),
@@ -200,7 +241,7 @@ mod tests {
             span(0, u64::MAX - 3, 8, 8),
             span(1 << 32, 0, 1, 1),
         ] {
-            let refused = outside.check(8192);
+            let refused = outside.check(8192, &[]);
             assert!(
                 matches!(refused, Err(SpanError::Outside { .. })),
                 "{outside:?}"
@@ -212,7 +253,7 @@ mod tests {
             span(0, 0, 16, 4),
             span(0, 12, 16, 4),
         ] {
-            let refused = overlap.check(8192);
+            let refused = overlap.check(8192, &[]);
             assert!(
                 matches!(refused, Err(SpanError::Overlap { .. })),
                 "{overlap:?}"

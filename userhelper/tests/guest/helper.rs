@@ -38,6 +38,11 @@ pub fn backend() -> String {
 impl Helper {
     /// A helper that listens, with these options beside the usual ones.
     pub fn start(options: &[&str]) -> Self {
+        Self::start_on(&backend(), options)
+    }
+
+    /// The same with another backend.
+    pub fn start_on(backend: &str, options: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "kgpu-guest-{}-{}",
@@ -47,7 +52,7 @@ impl Helper {
         let socket = env::temp_dir().join(name);
         let program = env::var_os("KGPU_PROGRAM");
         let mut child = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_kgpu").into()))
-            .args(["serve", "--backend", &backend(), "--vhost-user"])
+            .args(["serve", "--backend", backend, "--vhost-user"])
             .arg(&socket)
             .args(
                 env::var("KGPU_OPTIONS")

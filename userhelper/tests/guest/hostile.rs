@@ -25,7 +25,7 @@ const WRONG: &[(&str, Spoil)] = &[
     ("another structure", |attach, _| attach.struct_sizes[2] = 48),
     ("unknown flags", |attach, _| attach.flags = 0x80),
     ("features not offered", |attach, _| {
-        attach.features_in_force |= 2
+        attach.features_in_force |= 4
     }),
     ("a reserved field", |attach, _| attach.reserved_tail[1] = 7),
     ("no control part", |attach, _| attach.control_bytes = 0),

@@ -12,6 +12,7 @@ mod machine;
 mod module;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod sources;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ fn the_configuration_space_is_the_helpers_half_of_the_handshake() {
     let helper = Helper::start(&["--tile-kib", "128"]);
     let machine = Machine::start(&helper);
     let (_, features) = machine.offer.check().unwrap();
-    assert_eq!(features, Features::all());
+    assert_eq!(features, Features::SERVICES | Features::GUEST_SOURCES);
     assert_eq!(machine.offer.tile_bytes, 128 << 10);
     let backend = [backend().as_bytes(), b"\0"].concat();
     assert!(machine.offer.backend.starts_with(&backend));

@@ -68,11 +68,16 @@ pub fn scattered(layout: &Layout) -> [Vec<PageRun>; 3] {
 
 impl Module {
     pub fn new(machine: &Machine, session: u32) -> Self {
+        Self::with(machine, session, Features::all())
+    }
+
+    /// A module that has these features.
+    pub fn with(machine: &Machine, session: u32, features: Features) -> Self {
         let layout = Layout::new(shared::sizes()).unwrap();
         let parts = scattered(&layout);
         let mut attach = machine.offer;
         attach.session = session;
-        attach.features_in_force = Features::all().bits();
+        attach.features_in_force = features.bits();
         attach.control_bytes = layout.control_bytes;
         attach.helper_bytes = layout.helper_bytes;
         attach.pool_bytes = layout.sizes.pool_bytes;
@@ -83,7 +88,8 @@ impl Module {
             let zeroes = vec![0; usize::try_from(run.bytes).unwrap()];
             machine.memory.write(run.address, &zeroes);
         }
-        let region = Region::in_pieces([control, helper, pool], layout, session, 2).unwrap();
+        let region =
+            Region::in_pieces([control, helper, pool], layout, session, features, 2).unwrap();
         let region = Arc::new(region);
         let pool = LanePool(RefCell::new(Lane::take(&region).unwrap()));
         Self {

@@ -1,6 +1,9 @@
 //! What the ring tests share: a helper on a small region, and requests with their answers.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kgpu_core::abi::{Completion, IvStep, Layout, RingSizes, Status};
@@ -11,7 +14,9 @@ use kgpu_userhelper::catalogue::Catalogue;
 use kgpu_userhelper::ending::Ended;
 use kgpu_userhelper::engine::{LOOK, Tuning};
 use kgpu_userhelper::loopback::{Key, Loopback, Order};
+use kgpu_userhelper::region::{Piece, Region, SourceArea};
 use kgpu_userhelper::rig::Rig;
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
 /// Tile size of the tests: small, so that requests have many.
 pub const TILE: u32 = 4096;
@@ -47,6 +52,61 @@ pub fn rig_of(workers: usize, catalogue: Catalogue) -> Rig {
         TILE,
     )
     .unwrap()
+}
+
+/// A guest's memory: three areas of a file, of which two follow on each other by address.
+pub struct Guest(Arc<File>);
+
+/// Address, bytes and place in the file.
+pub const AREAS: [(u64, u64, u64); 3] = [
+    (0x10_0000, 1 << 20, 1 << 20),
+    (0x20_0000, 1 << 20, 0),
+    (0x1_0000_0000, 2 << 20, 2 << 20),
+];
+
+impl Guest {
+    pub fn new() -> Self {
+        let file = File::from(memfd_create("kgpu-sources", MemfdFlags::CLOEXEC).unwrap());
+        ftruncate(&file, 4 << 20).unwrap();
+        Self(Arc::new(file))
+    }
+
+    pub fn areas(&self) -> Vec<SourceArea> {
+        let area = |&(address, bytes, offset): &(u64, u64, u64)| {
+            let file = Arc::clone(&self.0);
+            let piece = Piece {
+                file,
+                offset,
+                bytes,
+            };
+            SourceArea { address, piece }
+        };
+        AREAS.iter().map(area).collect()
+    }
+
+    fn at(address: u64) -> u64 {
+        let inside =
+            |(start, bytes, _): &&(u64, u64, u64)| (*start..start + bytes).contains(&address);
+        let (start, _, offset) = AREAS.iter().find(inside).unwrap();
+        address - start + offset
+    }
+
+    /// Writes bytes, which must be inside one area.
+    pub fn write(&self, address: u64, bytes: &[u8]) {
+        self.0.write_all_at(bytes, Self::at(address)).unwrap();
+    }
+
+    pub fn holds(&self, address: u64, bytes: &[u8]) -> bool {
+        let mut found = vec![0; bytes.len()];
+        self.0.read_exact_at(&mut found, Self::at(address)).unwrap();
+        found == bytes
+    }
+
+    /// A region whose sources may lie here.
+    pub fn region(&self, sizes: RingSizes, workers: usize) -> Region {
+        let layout = Layout::new(sizes).unwrap();
+        Region::in_process_of_guest(layout, 1, workers + 1, &self.areas(), TILE as usize).unwrap()
+    }
 }
 
 /// Bytes that look random and are the same each time.

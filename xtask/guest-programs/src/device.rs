@@ -42,7 +42,7 @@ pub fn ioctl(device: &OwnedFd, request: u32) -> Result<(), Errno> {
 /// The handshake as a helper of this build sends it.
 #[must_use]
 pub fn handshake() -> Attach {
-    Attach::request(Features::all(), AttachFlags::SLEEPS, 0, "lies")
+    Attach::request(Features::SERVICES, AttachFlags::SLEEPS, 0, "lies")
 }
 
 /// Sends a handshake under an ioctl number that carries its size, or another one.

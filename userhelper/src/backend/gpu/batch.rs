@@ -3,18 +3,18 @@
 
 use std::ops::Range;
 
-use kgpu_core::abi::Op;
-use kgpu_core::device::{Args, Card, Entry, Grain, Span, Stats, Tile, plan};
+use kgpu_core::device::{Args, Entry, Grain, Span, Stats, Tile, plan};
 use kgpu_core::num::index;
 use zerocopy::FromBytes;
 
 use super::arena::Arena;
 use super::cut::{cut, tiles_of};
 use super::device::{Address, Device, DeviceError, Pinned, Queue};
+use super::reach::{Ground, Reach, choose, copied, mixed};
 use super::runs::Runs;
-use super::tuning::{GpuTuning, Path};
+use super::tuning::GpuTuning;
 use crate::job::Job;
-use crate::region::Window;
+use crate::region::Source;
 
 /// Launches of a batch: pairs of algorithm and operation.
 const LAUNCHES: usize = 64;
@@ -25,13 +25,6 @@ const SPANS: usize = TILES + (16 << 10);
 /// Scratch cells of a launch are that of a batch of data units of 16 bytes, or more.
 const SCRATCH_LEAST: usize = 4 << 20;
 
-/// Bytes of a run from which copies pay: they run at 49 GB/s both ways where kernels reach the host's memory
-/// at 41, but each costs the host some 2 us.
-const COPY_RUN: u64 = 32 << 10;
-/// Bytes of a batch from which copies pay: from one engine to the next (copy in, kernel, copy out) a queue goes
-/// through some 20 us, in which the link moves 1 MiB.
-const COPY_BATCH: u64 = 1 << 20;
-
 /// A data unit that one thread computes alone takes a GPU 10 or more times as long as a CPU: longer ones than
 /// this...
 const SERIAL_UNIT: u32 = 16 << 10;
@@ -41,25 +34,6 @@ const SERIAL_UNITS: u64 = 256;
 const STATS: usize = size_of::<Stats>();
 const TILE: usize = size_of::<Tile>();
 const SPAN: usize = size_of::<Span>();
-
-/// What all batches of a device work with.
-#[derive(Debug)]
-pub(super) struct Ground {
-    pub(super) pool: Window,
-    /// The pool as kernels see it.
-    pub(super) direct: Address,
-    /// Device memory as large as the pool, for sources and for destinations.
-    pub(super) mirrors: Option<(Address, Address)>,
-    pub(super) card: Card,
-    pub(super) tuning: GpuTuning,
-}
-
-/// How a batch's kernels reach its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    Mirrors(Address, Address),
-    Direct(Address),
-}
 
 #[derive(Debug)]
 struct Launch {
@@ -143,7 +117,8 @@ impl Batch {
         self.follows = false;
         self.launches.clear();
         self.gather();
-        let Some(reach) = self.choose(ground) else {
+        self.part(refused);
+        let Some(reach) = choose(ground, &self.jobs, &self.ins, &self.outs) else {
             refused.append(&mut self.jobs);
             return Ok(());
         };
@@ -174,32 +149,21 @@ impl Batch {
         self.ins.clear();
         self.outs.clear();
         for job in &self.jobs {
-            self.ins.add(job.span.src, job.span.len);
+            if let Source::Pool(at) = job.span.src {
+                self.ins.add(at, job.span.len);
+            }
             self.outs.add(job.span.dst, job.span.dst_len);
         }
         self.ins.merge();
         self.outs.merge();
     }
 
-    /// How kernels will reach the data; `None` where there is no way.
-    fn choose(&self, ground: &Ground) -> Option<Reach> {
-        let direct = Reach::Direct(ground.direct);
-        let copies = ground
-            .mirrors
-            .map(|(sources, results)| Reach::Mirrors(sources, results));
-        let apart = |job: &Job| job.span.src != job.span.dst || in_place(job);
-        // Only whole batches are one or the other: a second set of launches costs more than it brings.
-        if !self.jobs.iter().all(apart) {
-            return copies;
-        }
-        match ground.tuning.path {
-            Path::Direct => Some(direct),
-            Path::Copy => copies.or(Some(direct)),
-            Path::Auto => {
-                let long = self.ins.mean().min(self.outs.mean()) >= COPY_RUN;
-                let much = self.ins.bytes() >= COPY_BATCH;
-                copies.filter(|_| long && much).or(Some(direct))
-            }
+    /// Beside sources of a guest, which kernels reach where they lie and nothing else, has what needs copies done by the
+    /// CPU.
+    fn part(&mut self, refused: &mut Vec<Job>) {
+        if mixed(&self.jobs) {
+            refused.extend(self.jobs.extract_if(.., |job| copied(job)));
+            self.gather();
         }
     }
 
@@ -257,8 +221,12 @@ impl Batch {
                 }
             };
             key = Some((generation, cell));
+            let guest = |address| ground.of_guest(address, job.span.len);
+            let Some(src) = job.span.src.address(src, guest) else {
+                return Ok(false);
+            };
             let tile = Tile {
-                src: src + job.span.src,
+                src,
                 dst: dst + job.span.dst,
                 key: cell,
                 generation,
@@ -359,7 +327,8 @@ impl Batch {
                 stats: at(number * STATS).cast(),
             };
             // SAFETY: tiles and spans were laid out for this entry by `plan` and are copied before; the tiles'
-            // sources and destinations lie in the pool or its mirrors, at the places of checked spans; schedules
+            // sources and destinations lie in the pool or its mirrors, at the places of checked spans, or sources in
+            // registered areas of the guest (`of_guest`), which nobody here writes or refers to; schedules
             // are in the arena, kept by the jobs; there are scratch cells enough (`lay_out`), which launches of
             // one queue use one after the other; the stats are the launch's own.
             unsafe { device.launch(queue, launch.entry, launch.blocks, &args) }?;
@@ -409,22 +378,9 @@ impl Batch {
 
     /// Whether a job's source may be overwritten although the batch failed.
     pub(super) fn spoilt(&self, job: &Job) -> bool {
-        // Both lie in the pool, and are the same or apart.
-        self.dirty && job.span.src == job.span.dst
+        // Both lie in the pool, and are the same or apart; or the source is the guest's, and nobody's destination.
+        self.dirty && job.span.in_place()
     }
-}
-
-/// Whether the job's kernels can work in place.
-fn in_place(job: &Job) -> bool {
-    let entries = job
-        .key
-        .algorithm
-        .device
-        .map_or(&[][..], |code| code.entries);
-    let op: Op = job.work.op;
-    !entries
-        .iter()
-        .any(|entry| entry.op == op && !entry.in_place)
 }
 
 /// What is to be spread over a device.

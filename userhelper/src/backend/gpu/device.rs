@@ -84,7 +84,7 @@ impl Pinned {
 }
 
 /// A GPU, or what stands for one. Owns all its memory: dropping it waits for what is in its queues, zeroes
-/// its memory, frees it and lets go of the pool.
+/// its memory, frees it and lets go of the pool and of a guest's memory.
 pub trait Device: Send + std::fmt::Debug {
     /// Makes the device usable on the calling thread.
     ///
@@ -116,6 +116,13 @@ pub trait Device: Send + std::fmt::Debug {
     /// # Errors
     /// [`DeviceError`].
     fn register(&mut self, pool: Window) -> Result<Address, DeviceError>;
+
+    /// Registers areas of a guest's sources, all of them or none: kernels can reach them at the addresses returned, and
+    /// only read there. Holds them until the device is dropped.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; the device is as before then.
+    fn register_sources(&mut self, areas: Vec<Window>) -> Result<Vec<Address>, DeviceError>;
 
     /// Device memory, zeroed, at a multiple of 256.
     ///

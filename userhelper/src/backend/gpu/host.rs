@@ -45,6 +45,8 @@ pub struct Faults {
     pub stats: AtomicU64,
     /// So many times from now the device can't be opened.
     pub open: AtomicU64,
+    /// So many times from now areas of sources can't be registered.
+    pub sources: AtomicU64,
     /// No queue comes to its mark.
     pub held: AtomicBool,
     /// Times the device was opened.
@@ -55,6 +57,13 @@ pub struct Faults {
     pub wanted: Mutex<Vec<u8>>,
     /// How often the last launch found it.
     pub found: AtomicU64,
+}
+
+/// Whether a countdown goes on.
+fn counted(count: &AtomicU64) -> bool {
+    count
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+        .is_ok()
 }
 
 /// Whether a countdown comes to its end.
@@ -84,18 +93,14 @@ impl Opener for HostOpener {
     }
 
     fn open(&self, _: &[&'static Algorithm]) -> Result<Box<dyn Device>, DeviceError> {
-        let refused = self
-            .faults
-            .open
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
-            .is_ok();
-        if refused {
+        if counted(&self.faults.open) {
             return Err(DeviceError::new("opening", "told to fail"));
         }
         self.faults.opened.fetch_add(1, Ordering::Relaxed);
         Ok(Box::new(Host {
             memory: Vec::new(),
             pool: None,
+            sources: Vec::new(),
             faults: Arc::clone(&self.faults),
             failed: AtomicBool::new(false),
         }))
@@ -161,6 +166,7 @@ impl Drop for Memory {
 struct Host {
     memory: Vec<Memory>,
     pool: Option<Window>,
+    sources: Vec<Window>,
     faults: Arc<Faults>,
     failed: AtomicBool,
 }
@@ -248,6 +254,17 @@ impl Device for Host {
         let base = pool.base().as_ptr().expose_provenance();
         self.pool = Some(pool);
         Ok(u64::try_from(base).unwrap_or(0))
+    }
+
+    fn register_sources(&mut self, areas: Vec<Window>) -> Result<Vec<Address>, DeviceError> {
+        if counted(&self.faults.sources) {
+            return Err(DeviceError::new("registering sources", "told to fail"));
+        }
+        let address =
+            |area: &Window| u64::try_from(area.base().as_ptr().expose_provenance()).unwrap_or(0);
+        let addresses = areas.iter().map(address).collect();
+        self.sources = areas;
+        Ok(addresses)
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<Address, DeviceError> {

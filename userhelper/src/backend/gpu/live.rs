@@ -7,8 +7,9 @@ use kgpu_core::abi::Layout;
 use kgpu_core::algorithm::Algorithm;
 
 use super::arena::Arena;
-use super::batch::{Batch, Ground};
+use super::batch::Batch;
 use super::device::{Device, DeviceError, Opener};
+use super::reach::Ground;
 use super::schedule::Schedules;
 use super::tuning::GpuTuning;
 use super::waiter::Waiter;
@@ -44,6 +45,8 @@ pub(super) struct Live {
     flying: VecDeque<usize>,
     arena: Arena,
     ground: Ground,
+    /// Why the areas of sources could not be registered, if they could not.
+    unreached: Option<DeviceError>,
     // In this order: the waiter's thread uses the device.
     waiter: Waiter,
     device: Box<dyn Device>,
@@ -62,6 +65,11 @@ impl Live {
         let pool = Window::new(&site.region);
         let bytes = pool.len();
         let direct = device.register(Window::new(&site.region))?;
+        let (areas, windows): (Vec<_>, _) = Window::sources(&site.region).into_iter().unzip();
+        let (sources, unreached) = match device.register_sources(windows) {
+            Ok(addresses) => (areas.into_iter().zip(addresses).collect(), None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let words = site
             .algorithms
             .iter()
@@ -102,9 +110,11 @@ impl Live {
                 card: device.card(),
                 pool,
                 direct,
+                sources,
                 mirrors,
                 tuning,
             },
+            unreached,
             waiter,
             device,
         })
@@ -113,6 +123,11 @@ impl Live {
     /// Makes the device usable on the calling thread.
     pub(super) fn enter(&self) -> Result<(), DeviceError> {
         self.device.enter()
+    }
+
+    /// Why kernels can't reach the sources of the session's guest, if they can't.
+    pub(super) const fn unreached(&self) -> Option<&DeviceError> {
+        self.unreached.as_ref()
     }
 
     /// Whether another batch can be started.

@@ -3,7 +3,7 @@
 //! everything until the device is back.
 //!
 //! * `device`: what a device must be able to do; `cuda` and `host` are devices.
-//! * `batch`, `cut`, `runs`: from jobs to launches and copies.
+//! * `batch`, `cut`, `reach`, `runs`: from jobs to launches and copies.
 //! * `schedule`, `arena`: keys on the host and on the device.
 //! * `live`, `waiter`: the open device, and waiting for it.
 //!
@@ -23,6 +23,7 @@ mod cut;
 mod device;
 pub mod host;
 mod live;
+mod reach;
 mod runs;
 mod schedule;
 mod tuning;
@@ -44,7 +45,7 @@ use super::{Backend, CPU_CODE, CPU_NAME};
 use crate::catalogue::Catalogue;
 use crate::fault::Fault;
 use crate::job::{Job, Outcome};
-use crate::region::Region;
+use crate::region::{Region, Source};
 use crate::waker::Waker;
 use batch::TILES;
 use live::{Live, Site};
@@ -83,6 +84,8 @@ pub struct Gpu {
     opened: Instant,
     /// Times that the device failed, or could not be opened.
     failures: u32,
+    /// Whether the log has why a guest's sources can't be reached.
+    told: bool,
 }
 
 impl Gpu {
@@ -119,6 +122,7 @@ impl Gpu {
             pause: PAUSE,
             opened: now,
             failures: 0,
+            told: false,
         };
         backend.opened(Live::open(&backend.site));
         backend
@@ -134,6 +138,14 @@ impl Gpu {
                     tracing::info!("{device} is back; it computes again");
                 } else {
                     tracing::debug!("{device} is open");
+                }
+                if let Some(error) = live.unreached()
+                    && !std::mem::replace(&mut self.told, true)
+                {
+                    tracing::warn!(
+                        "{device} does not reach the guest's memory outside of the pool ({error}); it computes what is \
+                         in the pool"
+                    );
                 }
                 self.opened = Instant::now();
                 self.state = State::Live(Box::new(live));
@@ -297,16 +309,26 @@ impl Backend for Gpu {
         Some(Arc::clone(&self.site.schedules))
     }
 
+    /// Not where the device can't: a copy into the pool costs the guest's module less than a CPU that computes here.
+    fn reads_sources(&self) -> bool {
+        match &self.state {
+            State::Live(live) => live.unreached().is_none(),
+            _ => true,
+        }
+    }
+
     fn submit(&mut self, jobs: &mut Vec<Job>) {
-        if !matches!(self.state, State::Live(_)) {
+        let State::Live(live) = &self.state else {
             self.for_cpu.append(jobs);
             return;
-        }
+        };
+        let reached = live.unreached().is_none();
         if self.waiting.is_empty() {
             self.since = Instant::now();
         }
         for job in jobs.drain(..) {
-            if job.key.schedule.is_some() && tiles_of(&job) <= TILES as u64 {
+            let there = reached || matches!(job.span.src, Source::Pool(_));
+            if there && job.key.schedule.is_some() && tiles_of(&job) <= TILES as u64 {
                 self.bytes += u64::from(job.span.len);
                 self.waiting.push_back(job);
             } else {

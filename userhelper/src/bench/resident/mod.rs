@@ -91,7 +91,8 @@ struct Run<'a> {
 
 /// The bytes of a job in the repeated pattern.
 fn source<'a>(pattern: &'a [u8], job: &Job) -> &'a [u8] {
-    let from = index(job.span.src) % pattern.len().max(1);
+    // Its place is that of its result.
+    let from = index(job.span.dst) % pattern.len().max(1);
     let to = from + index(u64::from(job.span.len));
     pattern.get(from..to).unwrap_or_default()
 }
@@ -135,7 +136,7 @@ impl Run<'_> {
         self.bed.launch(loaded, 1)?;
         let all = u64::try_from(self.pattern.len()).unwrap_or(u64::MAX);
         let compared = work.jobs.iter().enumerate();
-        let compared = compared.filter(|(i, job)| job.span.src < all || i % SAMPLED == 0);
+        let compared = compared.filter(|(i, job)| job.span.dst < all || i % SAMPLED == 0);
         let jobs: Vec<&Job> = compared.map(|(_, job)| job).collect();
         let mut checked = 0;
         for some in jobs.chunks(4096) {

@@ -165,7 +165,8 @@ impl Work {
         for job in &jobs {
             let generation = job.key.schedule.as_ref().map_or(0, |s| s.generation());
             let like = Tile {
-                src: src + job.span.src,
+                // Results lie at their sources' offsets (`jobs`).
+                src: src + job.span.dst,
                 dst: dst + job.span.dst,
                 key: places.get(&generation).copied().unwrap_or(0),
                 generation,

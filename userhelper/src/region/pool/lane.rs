@@ -8,7 +8,7 @@ use kgpu_core::cpu::Data;
 use kgpu_core::num::index;
 
 use super::copies::Copies;
-use super::span::Range;
+use super::span::{Range, Source};
 use super::{Claim, Other, Pool, Span, SpanError};
 use crate::region::Region;
 
@@ -44,14 +44,19 @@ impl Lane {
     /// Runs `work` on a span's bytes.
     ///
     /// # Errors
-    /// [`SpanError`] when the span is not inside the pool, overlaps itself, or another lane is at
-    /// work on its bytes.
+    /// [`SpanError`] when the span is not inside the pool and what a guest lends, overlaps itself, or another lane is
+    /// at work on its bytes.
     pub fn with<R>(
         &mut self,
         span: &Span,
         work: impl FnOnce(Data<'_>) -> R,
     ) -> Result<R, SpanError> {
         let (src, dst) = span.ranges(self.region.pool.len())?;
+        if let Source::Guest(address) = span.src {
+            return self.lend_from(address, span.len, dst, |src, dst| {
+                work(Data::Apart { src, dst })
+            });
+        }
         if src == Range::NONE {
             self.lend(src, dst, Old::Kept, |_, data| work(Data::InPlace(data)))
         } else {
@@ -107,6 +112,26 @@ impl Lane {
         if old == Old::Kept {
             held.copy_out(dst, to);
         }
+        let done = work(from, to);
+        held.copy_in(to);
+        Ok(done)
+    }
+
+    /// Claims a destination and has `work` work on a copy of a guest's bytes. They are nobody's to claim.
+    fn lend_from<R>(
+        &mut self,
+        address: u64,
+        len: u32,
+        dst: Range,
+        work: impl FnOnce(&[u8], &mut [u8]) -> R,
+    ) -> Result<R, SpanError> {
+        let region = &*self.region;
+        let held = Self::hold(&region.pool, self.claim, Range::NONE, dst)?;
+        let nowhere = SpanError::NoArea { address, len };
+        // A region with a guest's sources has a guest's pool.
+        let copies = self.copies.as_mut().ok_or(nowhere)?;
+        let (from, to) = copies.room(index(u64::from(len)), dst.len());
+        region.sources.copy_out(address, from)?;
         let done = work(from, to);
         held.copy_in(to);
         Ok(done)

@@ -1,13 +1,34 @@
-//! Which bytes of a pool a piece of work is on, and whether a pool can lend them: numbers only.
+//! Which bytes a piece of work is on, and whether pool and guest can lend them: numbers only.
 
+use kgpu_core::abi::guest::{self, PageRun};
 use kgpu_core::num::index;
 
-/// Source and destination of a piece of work, in bytes of the pool.
+/// Where a source lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// At an offset of the pool.
+    Pool(u64),
+    /// At a guest-physical address, outside of the pool as far as anybody is concerned. Its bytes are never a
+    /// destination.
+    Guest(u64),
+}
+
+impl Source {
+    /// The address of the bytes for somebody who has the pool at `pool`, and a guest's bytes where `guest` says.
+    pub fn address(self, pool: u64, guest: impl FnOnce(u64) -> Option<u64>) -> Option<u64> {
+        match self {
+            Self::Pool(at) => Some(pool + at),
+            Self::Guest(address) => guest(address),
+        }
+    }
+}
+
+/// Source and destination of a piece of work. Destinations lie in the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Offset of the source.
-    pub src: u64,
-    /// Offset of the destination; equal to `src`, or disjoint from the source.
+    /// The source.
+    pub src: Source,
+    /// Offset of the destination in the pool; equal to that of a source there, or disjoint from it.
     pub dst: u64,
     /// Source bytes.
     pub len: u32,
@@ -16,28 +37,47 @@ pub struct Span {
 }
 
 impl Span {
-    /// Whether a pool of `pool` bytes can lend this span, as far as that can be told by itself.
+    /// Whether a pool of `pool` bytes, and a guest that lends `areas`, can lend this span, as far as that can be told
+    /// by itself.
     ///
     /// # Errors
-    /// [`SpanError::Outside`] or [`SpanError::Overlap`].
-    pub fn check(&self, pool: usize) -> Result<(), SpanError> {
-        self.ranges(pool).map(|_| ())
+    /// [`SpanError`], but for [`SpanError::Taken`].
+    pub fn check(&self, pool: usize, areas: &[PageRun]) -> Result<(), SpanError> {
+        self.ranges(pool)?;
+        match self.src {
+            Source::Guest(address) if !guest::holds(areas, address, u64::from(self.len)) => {
+                Err(SpanError::NoArea {
+                    address,
+                    len: self.len,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Source and destination; no source when both are the same.
+    /// Source and destination in the pool; no source when both are the same, or it lies elsewhere.
     pub(super) fn ranges(&self, pool: usize) -> Result<(Range, Range), SpanError> {
-        let src = Range::new(self.src, self.len, pool)?;
         let dst = Range::new(self.dst, self.dst_len, pool)?;
+        let Source::Pool(at) = self.src else {
+            return Ok((Range::NONE, dst));
+        };
+        let src = Range::new(at, self.len, pool)?;
         if src == dst {
             Ok((Range::NONE, dst))
         } else if src.overlaps(dst) {
             Err(SpanError::Overlap {
-                src: self.src,
+                src: at,
                 dst: self.dst,
             })
         } else {
             Ok((src, dst))
         }
+    }
+
+    /// Whether the result is written over the source.
+    #[must_use]
+    pub fn in_place(&self) -> bool {
+        self.src == Source::Pool(self.dst)
     }
 }
 
@@ -61,6 +101,14 @@ pub enum SpanError {
         src: u64,
         /// Offset of the destination.
         dst: u64,
+    },
+    /// The source is not whole in one of the areas of the guest that were named, if there are any.
+    #[error("{len} bytes at guest address {address:#x} are not inside one area of sources")]
+    NoArea {
+        /// Guest-physical address.
+        address: u64,
+        /// Bytes.
+        len: u32,
     },
     /// Another lane is at work on some of the bytes.
     #[error("the bytes at {dst} are being worked on")]

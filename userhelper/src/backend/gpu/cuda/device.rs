@@ -25,7 +25,7 @@ use crate::region::Window;
 /// A CUDA device with what was made on it.
 ///
 /// # Invariants
-/// `memory`, `pinned` and `pool` are this value's own, allocated or registered in the context of `loaded`.
+/// `memory`, `pinned` and `windows` are this value's own, allocated or registered in the context of `loaded`.
 #[derive(Debug)]
 pub(super) struct Cuda {
     streams: Vec<Stream>,
@@ -34,7 +34,8 @@ pub(super) struct Cuda {
     links: Vec<Link>,
     memory: Vec<(CUdeviceptr, usize)>,
     pinned: Vec<(NonNull<u8>, usize)>,
-    pool: Option<Window>,
+    /// The pool, and a guest's areas of sources: all that is registered.
+    windows: Vec<Window>,
     // Last: everything else lives in its context.
     loaded: Arc<Loaded>,
 }
@@ -51,7 +52,7 @@ impl Cuda {
             links: Vec::new(),
             memory: Vec::new(),
             pinned: Vec::new(),
-            pool: None,
+            windows: Vec::new(),
             loaded,
         }
     }
@@ -63,6 +64,40 @@ impl Cuda {
     fn event(&self, queue: Queue) -> Result<&Event, DeviceError> {
         of_queue(&self.marks, queue)
     }
+
+    /// Registers a window; the result is where kernels see it.
+    fn add(&mut self, window: Window, what: &'static str) -> Result<Address, DeviceError> {
+        let base: *mut c_void = window.base().as_ptr().cast();
+        let flags = CU_MEMHOSTREGISTER_DEVICEMAP | CU_MEMHOSTREGISTER_PORTABLE;
+        // SAFETY: the memory is mapped, page-aligned, while the window lives, which this value keeps until it has
+        // unregistered it.
+        raw(what, unsafe {
+            cuMemHostRegister_v2(base, window.len(), flags)
+        })?;
+        self.windows.push(window);
+        let mut address = 0;
+        // SAFETY: writes the integer; the memory was just registered as mapped.
+        raw("asking for the address of host memory", unsafe {
+            cuMemHostGetDevicePointer_v2(&raw mut address, base, 0)
+        })?;
+        Ok(address)
+    }
+}
+
+/// Logs what fails at closing.
+fn note(result: Result<(), DeviceError>) {
+    if let Err(error) = result {
+        // Of a device that has failed nothing else is to be expected.
+        tracing::debug!("closing the device: {error}");
+    }
+}
+
+/// Unregisters a window that `Cuda::add` has registered, and that kernels and copies are done with.
+fn remove(window: &Window) {
+    // SAFETY: registered, once (the caller's promise); nothing in the streams uses it.
+    note(raw("unregistering host memory", unsafe {
+        cuMemHostUnregister(window.base().as_ptr().cast())
+    }));
 }
 
 /// What each queue has one of.
@@ -109,20 +144,19 @@ impl Device for Cuda {
     }
 
     fn register(&mut self, pool: Window) -> Result<Address, DeviceError> {
-        let base: *mut c_void = pool.base().as_ptr().cast();
-        let flags = CU_MEMHOSTREGISTER_DEVICEMAP | CU_MEMHOSTREGISTER_PORTABLE;
-        // SAFETY: the pool is mapped, page-aligned, while the window lives, which this value keeps until it has
-        // unregistered it.
-        raw("registering the pool", unsafe {
-            cuMemHostRegister_v2(base, pool.len(), flags)
-        })?;
-        self.pool = Some(pool);
-        let mut address = 0;
-        // SAFETY: writes the integer; the memory was just registered as mapped.
-        raw("asking for the pool's address", unsafe {
-            cuMemHostGetDevicePointer_v2(&raw mut address, base, 0)
-        })?;
-        Ok(address)
+        self.add(pool, "registering the pool")
+    }
+
+    fn register_sources(&mut self, areas: Vec<Window>) -> Result<Vec<Address>, DeviceError> {
+        let before = self.windows.len();
+        let add = |area| self.add(area, "registering the guest's memory");
+        let added: Result<Vec<_>, _> = areas.into_iter().map(add).collect();
+        if added.is_err() {
+            for window in self.windows.drain(before..) {
+                remove(&window);
+            }
+        }
+        added
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<Address, DeviceError> {
@@ -268,12 +302,6 @@ impl Device for Cuda {
 
 impl Drop for Cuda {
     fn drop(&mut self) {
-        let note = |result: Result<(), DeviceError>| {
-            if let Err(error) = result {
-                // Of a device that has failed nothing else is to be expected.
-                tracing::debug!("closing the device: {error}");
-            }
-        };
         note(self.enter());
         for stream in &self.streams {
             note(stream.synchronize().map_err(told("finishing")));
@@ -299,11 +327,8 @@ impl Drop for Cuda {
                 cuMemFreeHost(base.as_ptr().cast())
             }));
         }
-        if let Some(pool) = self.pool.take() {
-            // SAFETY: registered by `register`, once; the streams are done with it.
-            note(raw("unregistering the pool", unsafe {
-                cuMemHostUnregister(pool.base().as_ptr().cast())
-            }));
+        for window in self.windows.drain(..) {
+            remove(&window);
         }
     }
 }
