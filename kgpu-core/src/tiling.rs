@@ -12,7 +12,7 @@ use crate::request::Shape;
 pub const TILE_BYTES_DEFAULT: u32 = 64 << 10;
 
 /// Where a request's data lies and which key it is under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// Pool offset of the source.
     pub src: u64,
@@ -117,21 +117,37 @@ impl<'a, R: Fn(u32, &mut [u8])> Tiles<'a, R> {
     }
 }
 
-impl<R: Fn(u32, &mut [u8])> Iterator for Tiles<'_, R> {
-    type Item = Tile;
-
-    fn next(&mut self) -> Option<Tile> {
+impl<R: Fn(u32, &mut [u8])> Tiles<'_, R> {
+    /// The next tile, whose source begins at `src` and goes on for `most` bytes. `None` at the end, and where no tile can
+    /// end there: in the middle of a block, or of a data unit that is not split.
+    pub fn next_from(&mut self, src: u64, most: u32) -> Option<Tile> {
         let left = self
             .shape
             .len
             .checked_sub(self.at)
             .filter(|left| *left > 0)?;
-        let unit = self.shape.data_unit_size;
-        let len = if self.piece >= unit {
-            self.piece.min(left)
+        let unit = self.shape.data_unit_size.max(1);
+        let inside = self.at % unit;
+        let limit = self.piece.min(left).min(most);
+        let len = if inside == 0 && (limit >= unit || limit == left) {
+            // Whole units, and a short last one.
+            if limit == left {
+                left
+            } else {
+                limit / unit * unit
+            }
         } else {
-            self.piece.min(unit - self.at % unit).min(left)
+            let to_end = (unit - inside).min(left);
+            let block = u32::from(self.algorithm.block_size.max(1));
+            match limit.min(to_end) {
+                len if len == to_end => len,
+                len => len / block * block,
+            }
         };
+        let whole = inside == 0 && (len >= unit || len == left);
+        if len == 0 || !(whole || self.algorithm.splits_units(self.shape.op)) {
+            return None;
+        }
         let dst_len = match self.algorithm.output {
             Output::SameAsInput => len,
             Output::PerUnit(bytes) => len.div_ceil(unit) * bytes,
@@ -144,13 +160,13 @@ impl<R: Fn(u32, &mut [u8])> Iterator for Tiles<'_, R> {
             self.shape.iv_step
         };
         let tile = Tile {
-            src: self.place.src + u64::from(self.at),
+            src,
             dst: self.place.dst + u64::from(self.out),
             len,
             dst_len,
             key_slot: self.place.key_slot,
             key_generation: self.place.key_generation,
-            data_unit_size: unit,
+            data_unit_size: self.shape.data_unit_size,
             first_block,
             iv,
             algorithm: self.algorithm.id.0,
@@ -161,5 +177,13 @@ impl<R: Fn(u32, &mut [u8])> Iterator for Tiles<'_, R> {
         self.at += len;
         self.out += dst_len;
         Some(tile)
+    }
+}
+
+impl<R: Fn(u32, &mut [u8])> Iterator for Tiles<'_, R> {
+    type Item = Tile;
+
+    fn next(&mut self) -> Option<Tile> {
+        self.next_from(self.place.src + u64::from(self.at), u32::MAX)
     }
 }

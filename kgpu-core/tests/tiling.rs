@@ -226,6 +226,73 @@ fn by_tile(algorithm: &Algorithm, tile: &Tile, at: u32) -> With {
     }
 }
 
+/// Fails unless tiles are all of a request, in order, and each is what a backend needs for its bytes.
+fn are_the_request(request: &Request, tiles: &[Tile]) -> Result<(), TestCaseError> {
+    let Request {
+        algorithm,
+        shape,
+        tile_bytes,
+    } = *request;
+    let unit = shape.data_unit_size;
+    let block = u32::from(algorithm.block_size);
+    let (mut src, mut dst) = (PLACE.src, PLACE.dst);
+    for tile in tiles {
+        // In order and without gaps: each byte of source and destination exactly once.
+        prop_assert_eq!((tile.src, tile.dst), (src, dst));
+        prop_assert!(tile.len > 0);
+        src += u64::from(tile.len);
+        dst += u64::from(tile.dst_len);
+
+        // Whole units, or a part of one that begins and ends on a block.
+        let begin = u32::try_from(tile.src - PLACE.src).unwrap();
+        let end = begin + tile.len;
+        let ends_unit = end.is_multiple_of(unit) || end == shape.len;
+        if !begin.is_multiple_of(unit) || !ends_unit {
+            prop_assert!(algorithm.splits_units(shape.op));
+            prop_assert_eq!(begin / unit, (end - 1) / unit);
+            prop_assert!((begin % unit).is_multiple_of(block));
+            prop_assert!(ends_unit || (end % unit).is_multiple_of(block));
+        }
+        // No more than asked for, unless less is not possible.
+        let least = if algorithm.splits_units(shape.op) {
+            block.min(unit)
+        } else {
+            unit
+        };
+        prop_assert!(tile.len <= tile_bytes.max(least));
+
+        let output = match algorithm.output {
+            Output::SameAsInput => tile.len,
+            Output::PerUnit(bytes) => tile.len.div_ceil(unit) * bytes,
+        };
+        prop_assert_eq!(tile.dst_len, output);
+        prop_assert_eq!((tile.key_slot, tile.key_generation), (5, 7));
+        prop_assert_eq!((tile.algorithm, tile.op), (algorithm.id.0, shape.op.code()));
+        prop_assert_eq!((tile.data_unit_size, tile.flags), (unit, 0));
+        prop_assert!(algorithm.mode == Mode::Xts || tile.first_block == 0);
+        prop_assert_eq!(
+            &tile.iv[algorithm.iv_size()..],
+            &[0; 16][algorithm.iv_size()..]
+        );
+
+        for at in (0..tile.len).step_by(usize::from(algorithm.block_size)) {
+            prop_assert_eq!(
+                by_tile(algorithm, tile, at),
+                by_definition(algorithm, &shape, begin + at),
+                "block at {} of {:?}",
+                begin + at,
+                tile
+            );
+        }
+    }
+    prop_assert_eq!(src - PLACE.src, u64::from(shape.len));
+    prop_assert_eq!(
+        dst - PLACE.dst,
+        u64::from(shape.output_len(algorithm).unwrap())
+    );
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
@@ -235,52 +302,46 @@ proptest! {
         prop_assert_eq!(shape.check(algorithm), Ok(()));
         let tiles: Vec<Tile> = Tiles::new(algorithm, shape, PLACE, tile_bytes, source).collect();
         prop_assert_eq!(tiles.len(), count(algorithm, &shape, tile_bytes) as usize);
+        are_the_request(&request, &tiles)?;
+    }
 
-        let unit = shape.data_unit_size;
-        let block = u32::from(algorithm.block_size);
-        let (mut src, mut dst) = (PLACE.src, PLACE.dst);
-        for tile in &tiles {
-            // In order and without gaps: each byte of source and destination exactly once.
-            prop_assert_eq!((tile.src, tile.dst), (src, dst));
-            prop_assert!(tile.len > 0);
-            src += u64::from(tile.len);
-            dst += u64::from(tile.dst_len);
-
-            // Whole units, or a part of one that begins and ends on a block.
-            let begin = u32::try_from(tile.src - PLACE.src).unwrap();
-            let end = begin + tile.len;
-            let ends_unit = end.is_multiple_of(unit) || end == shape.len;
-            if !begin.is_multiple_of(unit) || !ends_unit {
-                prop_assert!(algorithm.splits_units(shape.op));
-                prop_assert_eq!(begin / unit, (end - 1) / unit);
-                prop_assert!((begin % unit).is_multiple_of(block));
-                prop_assert!(ends_unit || (end % unit).is_multiple_of(block));
+    /// A source that lies in pieces: no tile reaches over the end of one.
+    #[test]
+    fn tiles_of_pieces_are_the_request(
+        request in requests(),
+        ends in prop::collection::vec(prop_oneof![
+            3 => (1u32..40).prop_map(|blocks| blocks * 16),
+            2 => Just(4096u32),
+            1 => 1u32..5000,
+        ], 1..20),
+    ) {
+        let Request { algorithm, shape, tile_bytes } = request;
+        let mut tiles = Tiles::new(algorithm, shape, PLACE, tile_bytes, source);
+        let (mut cut, mut at) = (Vec::new(), 0);
+        let splits = algorithm.splits_units(shape.op);
+        let (unit, block) = (shape.data_unit_size, u32::from(algorithm.block_size));
+        for piece in ends.into_iter().cycle() {
+            let mut left = piece.min(shape.len - at);
+            while left > 0 {
+                let src = PLACE.src + u64::from(at);
+                let Some(tile) = tiles.next_from(src, left) else {
+                    // No tile can end where the piece does.
+                    let end = at + left;
+                    prop_assert!(!end.is_multiple_of(unit) && end != shape.len);
+                    prop_assert!(!splits || !(end % unit).is_multiple_of(block));
+                    return Ok(());
+                };
+                prop_assert!(tile.len <= left);
+                at += tile.len;
+                left -= tile.len;
+                cut.push(tile);
             }
-            // No more than asked for, unless less is not possible.
-            let least = if algorithm.splits_units(shape.op) { block.min(unit) } else { unit };
-            prop_assert!(tile.len <= tile_bytes.max(least));
-
-            let output = match algorithm.output {
-                Output::SameAsInput => tile.len,
-                Output::PerUnit(bytes) => tile.len.div_ceil(unit) * bytes,
-            };
-            prop_assert_eq!(tile.dst_len, output);
-            prop_assert_eq!((tile.key_slot, tile.key_generation), (5, 7));
-            prop_assert_eq!((tile.algorithm, tile.op), (algorithm.id.0, shape.op.code()));
-            prop_assert_eq!((tile.data_unit_size, tile.flags), (unit, 0));
-            prop_assert!(algorithm.mode == Mode::Xts || tile.first_block == 0);
-            prop_assert_eq!(&tile.iv[algorithm.iv_size()..], &[0; 16][algorithm.iv_size()..]);
-
-            for at in (0..tile.len).step_by(usize::from(algorithm.block_size)) {
-                prop_assert_eq!(
-                    by_tile(algorithm, tile, at),
-                    by_definition(algorithm, &shape, begin + at),
-                    "block at {} of {:?}", begin + at, tile
-                );
+            if at == shape.len {
+                break;
             }
         }
-        prop_assert_eq!(src - PLACE.src, u64::from(shape.len));
-        prop_assert_eq!(dst - PLACE.dst, u64::from(shape.output_len(algorithm).unwrap()));
+        prop_assert!(tiles.next().is_none());
+        are_the_request(&request, &cut)?;
     }
 
     #[test]

@@ -24,7 +24,7 @@
 #define pr_fmt(fmt) "kgpu: " fmt
 
 /* The core's part of a request: JOB_BYTES in rust/src/job.rs; compared at load. */
-#define KGPU_JOB_BYTES 152
+#define KGPU_JOB_BYTES 160
 
 struct kgpu_tfm_core; /* the core's transform, opaque here */
 struct kgpu_opener;   /* the core's part of an open file */
@@ -192,6 +192,8 @@ int kgpu_glue_enqueue(struct kgpu_job *job);
 u32 kgpu_glue_dequeue(struct kgpu_job **jobs, u32 most);
 void kgpu_glue_fallback_later(struct kgpu_job *job, int taken_over);
 void kgpu_glue_deliver_later(struct kgpu_job *job);
+struct scatterlist *kgpu_glue_source(struct kgpu_job *job);
+u32 kgpu_glue_source_run(struct scatterlist **at, u64 *address);
 void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len);
 void kgpu_glue_read_result(struct kgpu_job *job, u32 at, u8 *to, u32 len);
 void kgpu_glue_write_result(struct kgpu_job *job, const u8 *from, u32 len);

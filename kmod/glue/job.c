@@ -119,6 +119,30 @@ void kgpu_glue_deliver_later(struct kgpu_job *job)
 	queue_work(kgpu_deliver_wq, &job->work);
 }
 
+struct scatterlist *kgpu_glue_source(struct kgpu_job *job)
+{
+	struct scatterlist *src, *dst;
+
+	kgpu_scatter(job, &src, &dst);
+	return src;
+}
+
+u32 kgpu_glue_source_run(struct scatterlist **at, u64 *address)
+{
+	struct scatterlist *sg = *at;
+	u32 bytes, more;
+
+	if (!sg)
+		return 0;
+	*address = sg_phys(sg);
+	bytes = sg->length;
+	while ((sg = sg_next(sg)) && sg_phys(sg) == *address + bytes &&
+	       !check_add_overflow(bytes, sg->length, &more))
+		bytes = more;
+	*at = sg;
+	return bytes;
+}
+
 void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len)
 {
 	struct scatterlist *src, *dst;

@@ -8,7 +8,9 @@ use core::fmt;
 
 use super::lie::RingNow;
 use super::{Dice, Expand, Lie, Lookup, View};
-use crate::abi::{AlgorithmId, Completion, Layout, Reflect, Status, Submission, Tile, word};
+use crate::abi::{
+    AlgorithmId, Completion, Layout, Reflect, Status, Submission, Tile, TileFlags, word,
+};
 use crate::algorithm::Algorithm;
 use crate::cpu::{CpuKey, Data, Work};
 use crate::keytable;
@@ -179,14 +181,15 @@ impl MockHelper {
         self.expand(view, tile)?;
         let filled = self.keys.get(&tile.key_slot).ok_or(Status::StaleKey)?;
         let work = Work::try_from(tile).map_err(|_| Status::Malformed)?;
-        // It has the pool only.
-        if tile.flags != 0 {
-            return Err(Status::Malformed);
-        }
+        let flags = TileFlags::from_bits(tile.flags).ok_or(Status::Malformed)?;
         let (src, dst) = (&mut self.src, &mut self.dst);
         src.resize(index(u64::from(tile.len)), 0);
         dst.resize(index(u64::from(tile.dst_len)), 0);
-        if !view.pool.read(tile.src, src) {
+        let read = match flags.contains(TileFlags::GUEST_SOURCE) {
+            true => view.pool.read_guest(tile.src, src),
+            false => view.pool.read(tile.src, src),
+        };
+        if !read {
             return Err(Status::Malformed);
         }
         let data = Data::Apart { src, dst };

@@ -41,6 +41,13 @@ pub trait Pool: core::fmt::Debug {
     /// Copies bytes in. `false`, and nothing copied, unless all fit inside.
     #[must_use]
     fn write(&self, at: u64, from: &[u8]) -> bool;
+
+    /// Copies bytes of the guest's memory out, outside of the pool or not. `false`, and nothing copied, unless it is a
+    /// guest's and all lie in it.
+    #[must_use]
+    fn read_guest(&self, _address: u64, _to: &mut [u8]) -> bool {
+        false
+    }
 }
 
 /// A region as one side sees it. Which parts that side may write is its own affair.

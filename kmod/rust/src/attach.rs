@@ -15,8 +15,13 @@ use crate::errno::Errno;
 use crate::ffi::{self, Guard, Guarded, Level, lock, log};
 use crate::session::{ATTACHED, Asked, Peer, Session};
 
-/// Features of this module.
-const FEATURES: Features = Features::SERVICES;
+/// Features of this module, with a helper of this kind.
+const fn features(peer: &Peer) -> Features {
+    match peer {
+        Peer::Process(_) => Features::SERVICES,
+        Peer::Guest(_) => Features::SERVICES.union(Features::GUEST_SOURCES),
+    }
+}
 
 /// Why a helper may not attach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +145,7 @@ impl Holder {
             admitted.map_err(Refusal::Busy)?;
             generation
         };
-        let in_force = features & FEATURES;
+        let in_force = features & self::features(peer);
         // Shown in the status file, which a terminal may print.
         for byte in &mut handshake.backend {
             if *byte != 0 && !byte.is_ascii_graphic() {

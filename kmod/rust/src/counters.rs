@@ -198,6 +198,8 @@ pub struct PerAlgorithm {
     pub known_answers: Count,
     /// Requests whose data stayed in pool buffers.
     pub zero_copy: Count,
+    /// Requests whose source the helper read where it lay, in this guest's memory.
+    pub in_place: Count,
     /// Times of requests that a helper computed.
     pub helper_latency: Histogram,
     /// Times of requests that went through the queue and were computed by the fallback.
@@ -214,6 +216,7 @@ static PER_ALGORITHM: [PerAlgorithm; ALGORITHMS] = [const {
         rejected: Count::new(),
         known_answers: Count::new(),
         zero_copy: Count::new(),
+        in_place: Count::new(),
         helper_latency: Histogram::new(),
         fallback_latency: Histogram::new(),
     }

@@ -10,7 +10,7 @@ use crate::held::Held;
 use crate::tfm::TfmRef;
 
 /// Bytes the glue reserves for [`JobCore`] (`KGPU_JOB_BYTES` in glue/glue.h).
-pub const JOB_BYTES: usize = 152;
+pub const JOB_BYTES: usize = 160;
 
 const _: () = assert!(size_of::<JobCore>() <= JOB_BYTES && align_of::<JobCore>() <= 8);
 
@@ -36,6 +36,10 @@ pub struct JobCore {
     pub buffers: Option<[PoolPlace; 2]>,
     /// Bytes that come out.
     pub output_len: u32,
+    /// Physical address of the source, where that follows on itself and a helper may read it there.
+    pub source: Option<NonZeroU64>,
+    /// The helper reads the source where it lies.
+    pub in_place: bool,
     /// The flush found enough queued to be worth a helper; asked once.
     pub worth_it: bool,
     /// A helper had the destination buffer and never gave it back.

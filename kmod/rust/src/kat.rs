@@ -16,6 +16,8 @@ pub struct KatRef {
     pub answer: usize,
     /// Index of its operation.
     pub op: usize,
+    /// The helper reads its source in the guest's memory.
+    pub in_place: bool,
 }
 
 /// A known answer as a request.
@@ -82,6 +84,7 @@ impl KatRef {
                     algorithm: at.algorithm + 1,
                     answer: 0,
                     op: 0,
+                    ..at
                 }
             };
         }
@@ -98,6 +101,8 @@ impl KatRef {
 pub struct KatRun {
     /// The next to submit, once started.
     next: Option<KatRef>,
+    /// All of them once more, with sources that are read in place.
+    twice: bool,
     /// Submitted and not answered.
     pub outstanding: u32,
     /// Answered rightly.
@@ -106,15 +111,23 @@ pub struct KatRun {
 }
 
 impl KatRun {
-    /// Begins at the first known answer.
-    pub fn start(&mut self) {
+    /// Begins at the first known answer; `twice` if the helper reads sources in two ways.
+    pub fn start(&mut self, twice: bool) {
         self.started = true;
-        let first = KatRef::default();
-        self.next = if first.request().is_some() {
+        self.twice = twice;
+        self.next = Self::first(false);
+    }
+
+    fn first(in_place: bool) -> Option<KatRef> {
+        let first = KatRef {
+            in_place,
+            ..KatRef::default()
+        };
+        if first.request().is_some() {
             Some(first)
         } else {
             first.next()
-        };
+        }
     }
 
     /// The next to submit.
@@ -125,7 +138,11 @@ impl KatRun {
 
     /// The one that `peek` gave was submitted.
     pub fn submitted(&mut self) {
+        let again = self.twice && self.next.is_some_and(|kat| !kat.in_place);
         self.next = self.next.and_then(KatRef::next);
+        if self.next.is_none() && again {
+            self.next = Self::first(true);
+        }
         self.outstanding += 1;
     }
 
@@ -154,24 +171,26 @@ mod tests {
 
     #[test]
     fn a_run_goes_through_every_answer_in_every_direction_once() {
-        let expected: usize = (0..ALGORITHMS)
-            .filter_map(algorithm)
-            .map(|a| a.known_answers.len() * a.ops().len())
-            .sum();
-        let mut run = KatRun::default();
-        assert!(!run.is_done());
-        run.start();
-        let mut seen = std::vec::Vec::new();
-        while let Some(kat) = run.peek() {
-            assert!(!seen.contains(&kat), "{kat:?} twice");
-            seen.push(kat);
-            run.submitted();
+        for (twice, times) in [(false, 1), (true, 2)] {
+            let expected: usize = (0..ALGORITHMS)
+                .filter_map(algorithm)
+                .map(|a| a.known_answers.len() * a.ops().len() * times)
+                .sum();
+            let mut run = KatRun::default();
+            assert!(!run.is_done());
+            run.start(twice);
+            let mut seen = std::vec::Vec::new();
+            while let Some(kat) = run.peek() {
+                assert!(!seen.contains(&kat), "{kat:?} twice");
+                seen.push(kat);
+                run.submitted();
+            }
+            assert_eq!(seen.len(), expected);
+            assert!(!run.is_done(), "answers are outstanding");
+            for _ in seen {
+                run.pass();
+            }
+            assert!(run.is_done());
         }
-        assert_eq!(seen.len(), expected);
-        assert!(!run.is_done(), "answers are outstanding");
-        for _ in seen {
-            run.pass();
-        }
-        assert!(run.is_done());
     }
 }

@@ -198,6 +198,7 @@ pub fn counters(out: &mut impl Write) -> fmt::Result {
         writeln!(out, "{}.rejected {}", a.name, c.rejected.get())?;
         writeln!(out, "{}.known-answers {}", a.name, c.known_answers.get())?;
         writeln!(out, "{}.zero-copy {}", a.name, c.zero_copy.get())?;
+        writeln!(out, "{}.in-place {}", a.name, c.in_place.get())?;
     }
     Ok(())
 }

@@ -60,6 +60,8 @@ pub struct Session {
     pub mapped: AtomicU32,
     /// Most bytes of a tile.
     pub tile_bytes: u32,
+    /// Features in force.
+    pub features: Features,
     /// Minor revision of the ABI that the helper was built for.
     pub minor: u16,
     /// The helper's backend, as it calls it.
@@ -227,6 +229,7 @@ impl Session {
             quarantined: AtomicU64::new(0),
             mapped: AtomicU32::new(0),
             tile_bytes,
+            features,
             minor,
             backend,
             peer,
@@ -380,9 +383,12 @@ pub fn retire_key(guard: &mut Guard, key: KeyId, hint: u32) {
 pub static LIVE: AtomicBool = AtomicBool::new(false);
 /// The helper missed a deadline and has shown no life since.
 pub static STALLED: AtomicBool = AtomicBool::new(false);
+/// The helper reads sources where they lie: they need not be brought to the pool.
+pub static IN_PLACE: AtomicBool = AtomicBool::new(false);
 
-/// Sets both routing switches.
-pub fn route(live: bool, stalled: bool) {
+/// Sets the routing switches.
+pub fn route(live: bool, stalled: bool, in_place: bool) {
+    IN_PLACE.store(live && in_place, Ordering::Release);
     LIVE.store(live, Ordering::Release);
     STALLED.store(stalled, Ordering::Release);
 }

@@ -15,7 +15,7 @@ use crate::ffi::{self, Job, lock};
 use crate::held::Held;
 use crate::job::{JobCore, PoolPlace};
 use crate::power;
-use crate::session::{ATTACHED, LIVE, STALLED, Session};
+use crate::session::{ATTACHED, IN_PLACE, LIVE, STALLED, Session};
 use crate::tfm::TfmRef;
 
 /// Why a request need not be queued: nobody would take it anyway.
@@ -43,6 +43,8 @@ pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCo
         accepted_at: ffi::now(),
         buffers,
         output_len,
+        source: None,
+        in_place: false,
         worth_it: false,
         taken_over: false,
         deadline: None,
@@ -71,7 +73,10 @@ pub fn skcipher(mut job: Job, waits: bool) -> i32 {
             job.fall_back_now()
         }
         None => {
-            if waits {
+            if IN_PLACE.load(Ordering::Acquire) {
+                let source = job.source();
+                job.core_mut().source = source;
+            } else if waits {
                 bring(&mut job);
             }
             enqueue(job).unwrap_or_else(|job| {

@@ -5,7 +5,8 @@ use alloc::sync::Arc;
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use kgpu_core::abi::{RequestId, SessionState, word};
+use kgpu_core::abi::guest::{PageRun, SourceAreas};
+use kgpu_core::abi::{Features, RequestId, SessionState, word};
 use kgpu_core::inflight::{InFlight, Seat};
 use kgpu_core::keytable;
 use kgpu_core::num::index;
@@ -32,6 +33,8 @@ pub struct Active {
     pub(super) completions: CompletionConsumer,
     pub(super) flights: InFlight<Box<[Seat<Flight>]>, Flight>,
     pub(super) kat: KatRun,
+    /// Where the helper reads sources in a guest's memory. A copy of ours, bounded.
+    sources: SourceAreas,
     pub(super) shares: Shares,
     /// Completions that were not believed and were not merely late.
     pub(super) abuses: u32,
@@ -72,6 +75,7 @@ impl Active {
             completions: CompletionConsumer::new(RingPlace::completions(&session.layout)),
             flights: InFlight::new(row(index(u64::from(sizes.entries)))?),
             kat: KatRun::default(),
+            sources: SourceAreas::NONE,
             shares: Shares::new(
                 sizes.pool_bytes * percent / 100,
                 u32::try_from(slots.max(1)).unwrap_or(1),
@@ -100,6 +104,24 @@ impl Active {
     /// Whether it missed a deadline and has shown no life since.
     pub(crate) const fn is_stalled(&self) -> bool {
         self.stall.is_some()
+    }
+
+    /// Memory of this guest that the helper reads sources in, where they lie; none where it reads the pool alone.
+    pub(super) fn areas(&self) -> &[PageRun] {
+        self.sources.checked().unwrap_or_default()
+    }
+
+    /// The helper serves the ring: what it said of the sources that it reads stands. `false` when that is impossible.
+    pub(super) fn take_areas(&mut self) -> bool {
+        if self.session.features.contains(Features::GUEST_SOURCES) {
+            let told = SourceAreas::load(self.session.helper.words());
+            if let Err(error) = told.checked() {
+                self.quarantine(format_args!("it reads sources in {error}"));
+                return false;
+            }
+            self.sources = told;
+        }
+        true
     }
 
     /// The engine is awake: new completions need no kick.
@@ -185,14 +207,14 @@ impl Active {
     /// Sets routing to what the session's state says, if it is the one that is routed to.
     pub(super) fn route(&self) {
         if self.is_live() {
-            session::route(true, self.is_stalled());
+            session::route(true, self.is_stalled(), !self.areas().is_empty());
         }
     }
 
     /// Nothing more goes to it.
     fn unroute(&self) {
         if self.is_live() {
-            session::route(false, false);
+            session::route(false, false, false);
         }
     }
 

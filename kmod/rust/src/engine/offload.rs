@@ -2,6 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
+use kgpu_core::abi::guest::{PageRun, holds};
 use kgpu_core::abi::{KeyEntry, RequestId, Submission, SubmissionFlags};
 use kgpu_core::algorithm::{Algorithm, Output};
 use kgpu_core::keytable;
@@ -14,7 +15,7 @@ use super::Active;
 use super::tiles::TileRow;
 use crate::chain::Chain;
 use crate::counters::{self, GLOBAL, Reason};
-use crate::ffi::{Guard, lock};
+use crate::ffi::{Guard, Job, lock};
 use crate::flight::{Flight, Waiter};
 use crate::held::Held;
 use crate::job::JobCore;
@@ -101,21 +102,25 @@ impl Wanted<'_> {
     }
 }
 
-/// Bytes of the pool that a request takes: its source in the place of its result where they are equally long, as the
+/// Whole granules.
+fn whole(bytes: u32) -> u64 {
+    u64::from(bytes).next_multiple_of(u64::from(GRANULE))
+}
+
+/// Bytes of the pool that a request takes with its source: in the place of its result where they are equally long, as the
 /// submitter's own source stays intact. A service's output of the input's length by chance is none of these.
 fn pool_bytes(algorithm: &Algorithm, len: u32, output_len: u32) -> u64 {
-    let whole = |len: u32| u64::from(len).next_multiple_of(u64::from(GRANULE));
     match algorithm.output {
         Output::SameAsInput => whole(len),
         Output::PerUnit(_) => whole(len) + whole(output_len),
     }
 }
 
-/// Where a request's result lies, whose bytes in the pool begin at `at`.
+/// Where a request's result lies, whose bytes in the pool begin at `at` with its source.
 fn result_at(algorithm: &Algorithm, at: u64, len: u32) -> u64 {
     match algorithm.output {
         Output::SameAsInput => at,
-        Output::PerUnit(_) => at + u64::from(len).next_multiple_of(u64::from(GRANULE)),
+        Output::PerUnit(_) => at + whole(len),
     }
 }
 
@@ -158,25 +163,53 @@ impl Active {
         Ok(())
     }
 
-    /// What requests need. Gives back what they hold of another session's pool.
+    /// What requests need, and which of them have sources that the helper reads where they lie. Gives back what they hold
+    /// of another session's pool.
     fn need(&self, chain: &mut Chain, algorithm: &Algorithm) -> Need {
-        let generation = self.session.generation;
-        let tile_bytes = self.session.tile_bytes;
+        let (generation, areas) = (self.session.generation, self.areas());
         let mut need = Need::default();
         chain.for_each_mut(|job| {
-            let core = job.core_mut();
             // Its submitter may have brought the source already, if to this session.
-            core.held
+            job.core_mut()
+                .held
                 .take_if(|held| held.session().generation != generation);
-            if core.held.is_none() && !lies_in_buffers(core, generation) {
-                need.pool += pool_bytes(algorithm, core.shape.len, core.output_len);
-            }
-            need.tiles += tiling::count(algorithm, &core.shape, tile_bytes);
+            let core = job.core();
+            let stays = core.held.is_some() || lies_in_buffers(core, generation);
+            let in_place = match stays {
+                false => self.tiles_in_place(job, algorithm, areas),
+                true => None,
+            };
+            need.pool += match in_place {
+                _ if stays => 0,
+                Some(_) => whole(core.output_len),
+                None => pool_bytes(algorithm, core.shape.len, core.output_len),
+            };
+            need.tiles += in_place
+                .unwrap_or_else(|| tiling::count(algorithm, &core.shape, self.session.tile_bytes));
             need.bytes += u64::from(core.shape.len);
             need.output += u64::from(core.output_len);
             need.requests += 1;
+            job.core_mut().in_place = in_place.is_some();
         });
         need
+    }
+
+    /// How many tiles a request makes whose source is read where it lies; `None` where it has to be copied to the pool.
+    fn tiles_in_place(&self, job: &Job, algorithm: &Algorithm, areas: &[PageRun]) -> Option<u32> {
+        if areas.is_empty() {
+            return None;
+        }
+        let shape = job.core().shape;
+        if let Some(address) = job.core().source {
+            return holds(areas, address.get(), u64::from(shape.len))
+                .then(|| tiling::count(algorithm, &shape, self.session.tile_bytes));
+        }
+        let mut row = TileRow::counting(&self.session, algorithm);
+        let runs = job
+            .source_runs()
+            .take_while(|(address, bytes)| holds(areas, *address, u64::from(*bytes)));
+        row.cut_from(shape, Place::default(), runs, |_, _| {})
+            .then(|| row.finish())
     }
 
     /// Puts the requests' sources where the helper finds them, and cuts them into tiles. The result is how many these
@@ -184,45 +217,64 @@ impl Active {
     fn lay_out(&self, chain: &mut Chain, algorithm: &Algorithm, room: &Room) -> u32 {
         let session = &self.session;
         let (key_slot, key_generation) = room.slot.map_or((0, 0), |s| (s.slot, s.generation));
+        let place = |src, dst| Place {
+            src,
+            dst,
+            key_slot,
+            key_generation,
+        };
         let mut row = TileRow::new(session, algorithm, room.tiles);
         let mut pool = Some(room.pool).filter(|pool| pool.count > 0);
         let mut at = Session::pool_offset(room.pool);
-        let mut zero_copy = 0;
+        let (mut zero_copy, mut in_place) = (0, 0);
         chain.for_each_mut(|job| {
             let core = job.core();
-            let (shape, held) = (core.shape, core.held.is_some());
+            let (shape, output_len) = (core.shape, core.output_len);
             let (src, dst) = match core.buffers {
                 Some([src, dst]) if lies_in_buffers(core, session.generation) => {
                     zero_copy += 1;
                     (src.offset, dst.offset)
                 }
                 // Brought by its submitter, which is done for algorithms only whose result takes the source's place.
-                _ if held => (core.at, core.at),
+                _ if core.held.is_some() => (core.at, core.at),
                 _ => {
                     let src = at;
-                    let dst = result_at(algorithm, src, shape.len);
-                    at += pool_bytes(algorithm, shape.len, core.output_len);
-                    job.copy_in(&session.pool, src);
+                    let dst = if core.in_place {
+                        in_place += 1;
+                        at += whole(output_len);
+                        src
+                    } else {
+                        at += pool_bytes(algorithm, shape.len, output_len);
+                        job.copy_in(&session.pool, src);
+                        result_at(algorithm, src, shape.len)
+                    };
                     let core = job.core_mut();
                     core.at = dst;
                     core.held = pool.take().map(|run| Held::new(session.clone(), run));
                     (src, dst)
                 }
             };
-            let place = Place {
-                src,
-                dst,
-                key_slot,
-                key_generation,
+            if !job.core().in_place {
+                let read = |at: u32, to: &mut [u8]| session.pool.read(src + u64::from(at), to);
+                row.cut(shape, place(src, dst), read);
+                return;
+            }
+            let read = |at: u32, to: &mut [u8]| job.read_source(at, to);
+            // As counted before: nobody but its submitter could change where the source lies, who must not.
+            let _whole = match job.core().source {
+                Some(address) => {
+                    let run = core::iter::once((address.get(), shape.len));
+                    row.cut_from(shape, place(0, dst), run, read)
+                }
+                None => row.cut_from(shape, place(0, dst), job.source_runs(), read),
             };
-            row.cut(shape, place, |at, to| {
-                session.pool.read(src + u64::from(at), to);
-            });
         });
+        let counters = counters::of(chain.first().algorithm());
         if zero_copy > 0 {
-            counters::of(chain.first().algorithm())
-                .zero_copy
-                .add(zero_copy);
+            counters.zero_copy.add(zero_copy);
+        }
+        if in_place > 0 {
+            counters.in_place.add(in_place);
         }
         row.finish()
     }
@@ -239,8 +291,11 @@ impl Active {
             {
                 return false;
             }
+            if !self.take_areas() {
+                return true;
+            }
             self.session.set_state(SessionState::Testing);
-            self.kat.start();
+            self.kat.start(!self.areas().is_empty());
         }
         if self.session.state() != SessionState::Testing {
             // Nobody waits for the rest once it was retired or quarantined.
@@ -256,7 +311,8 @@ impl Active {
                 break;
             };
             let need = Need {
-                pool: pool_bytes(algorithm, shape.len, output_len),
+                // A source that is read in place lies in the pool, too, where it is known to be the guest's memory.
+                pool: whole(shape.len) + whole(output_len),
                 tiles: tiling::count(algorithm, &shape, self.session.tile_bytes),
                 bytes: u64::from(shape.len),
                 output: u64::from(output_len),
@@ -275,7 +331,10 @@ impl Active {
                 let _in_flight_until_then = slots.retire(id, slot.slot);
             }
             let src = Session::pool_offset(room.pool);
-            let dst = result_at(algorithm, src, shape.len);
+            let dst = match kat.in_place {
+                false => result_at(algorithm, src, shape.len),
+                true => src + whole(shape.len),
+            };
             session.pool.write(src, request.input);
             let (key_slot, key_generation) = room.slot.map_or((0, 0), |s| (s.slot, s.generation));
             let place = Place {
@@ -285,9 +344,13 @@ impl Active {
                 key_generation,
             };
             let mut row = TileRow::new(&session, algorithm, room.tiles);
-            row.cut(shape, place, |at, to| {
-                session.pool.read(src + u64::from(at), to);
-            });
+            let read = |at: u32, to: &mut [u8]| session.pool.read(src + u64::from(at), to);
+            if !kat.in_place
+                || !row.cut_from(shape, place, session.pool.physical(src, shape.len), read)
+            {
+                row = TileRow::new(&session, algorithm, room.tiles);
+                row.cut(shape, place, read);
+            }
             let used = row.finish();
             let flight = Flight {
                 waiter: Waiter::Kat(kat),

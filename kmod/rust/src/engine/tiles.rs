@@ -1,7 +1,7 @@
 //! Writing requests into the tile table. Neighbours that follow on each other in the pool, and whose IVs count on, are one
 //! tile: the sectors of a volume come like that.
 
-use kgpu_core::abi::{IvStep, Reflect, Tile};
+use kgpu_core::abi::{IvStep, Reflect, Tile, TileFlags};
 use kgpu_core::algorithm::{Algorithm, IV_BYTES_MAX};
 use kgpu_core::iv;
 use kgpu_core::request::Shape;
@@ -17,6 +17,8 @@ pub(super) struct TileRow<'a> {
     algorithm: &'a Algorithm,
     run: Run,
     used: u32,
+    /// Nothing is written.
+    counts: bool,
     /// The last one, which may still grow.
     last: Option<Tile>,
 }
@@ -29,8 +31,46 @@ impl<'a> TileRow<'a> {
             algorithm,
             run,
             used: 0,
+            counts: false,
             last: None,
         }
+    }
+
+    /// Counts tiles, without a place for them.
+    pub(super) const fn counting(session: &'a Session, algorithm: &'a Algorithm) -> Self {
+        let mut row = Self::new(session, algorithm, Run::NONE);
+        row.counts = true;
+        row
+    }
+
+    /// Cuts a request into tiles whose source lies in runs of a guest's physical memory. `false`, and not all of it cut,
+    /// where a run ends in the middle of what can't be split, or the runs end before the source.
+    pub(super) fn cut_from(
+        &mut self,
+        shape: Shape,
+        place: Place,
+        runs: impl Iterator<Item = (u64, u32)>,
+        read: impl Fn(u32, &mut [u8]),
+    ) -> bool {
+        let tile_bytes = self.session.tile_bytes;
+        let mut tiles = Tiles::new(self.algorithm, shape, place, tile_bytes, read);
+        let mut left = shape.len;
+        for (mut address, mut bytes) in runs {
+            while bytes > 0 {
+                let Some(tile) = tiles.next_from(address, bytes) else {
+                    return false;
+                };
+                let tile = Tile {
+                    flags: TileFlags::GUEST_SOURCE.bits(),
+                    ..tile
+                };
+                address += u64::from(tile.len);
+                bytes -= tile.len;
+                left -= tile.len;
+                self.push(tile);
+            }
+        }
+        left == 0
     }
 
     /// Cuts a request into tiles. `read` fetches bytes of its source.
@@ -55,7 +95,9 @@ impl<'a> TileRow<'a> {
     }
 
     fn store(&mut self, tile: &Tile) {
-        if self.used < self.run.count {
+        if self.counts {
+            self.used += 1;
+        } else if self.used < self.run.count {
             let at = self.session.layout.tile_offset
                 + u64::from(self.run.first + self.used) * Tile::SIZE as u64;
             // Inside the mapping: the run is of the tile table.

@@ -54,6 +54,10 @@ unsafe extern "C" {
     pub(super) fn kgpu_glue_fallback_now(job: *mut c_void) -> c_int;
     pub(super) fn kgpu_glue_fallback_later(job: *mut c_void, taken_over: c_int);
     pub(super) fn kgpu_glue_deliver_later(job: *mut c_void);
+    /// Where a job's source begins, for the next.
+    pub(super) fn kgpu_glue_source(job: *mut c_void) -> *mut c_void;
+    /// Bytes that follow on themselves in physical memory, and their address; `at` goes behind them. 0 at the end.
+    pub(super) fn kgpu_glue_source_run(at: *mut *mut c_void, address: *mut u64) -> u32;
     pub(super) fn kgpu_glue_read_source(job: *mut c_void, at: u32, to: *mut u8, len: u32);
     pub(super) fn kgpu_glue_read_result(job: *mut c_void, at: u32, to: *mut u8, len: u32);
     pub(super) fn kgpu_glue_write_result(job: *mut c_void, from: *const u8, len: u32);

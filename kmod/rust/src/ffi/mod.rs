@@ -15,6 +15,7 @@ mod sync;
 mod text;
 
 use core::ffi::{c_int, c_void};
+use core::num::NonZeroU64;
 use core::ptr::NonNull;
 
 use crate::errno::Errno;
@@ -223,6 +224,33 @@ impl Job {
         // SAFETY: a job by the invariants; ownership goes to the work queue, and comes back
         // through `kgpu_rust_deliver`.
         unsafe { glue::kgpu_glue_deliver_later(self.0.as_ptr()) }
+    }
+
+    /// The source in physical memory, in order: addresses, and bytes that follow on themselves there; no more than the
+    /// request has, less only if its submitter gave it less.
+    pub fn source_runs(&self) -> impl Iterator<Item = (u64, u32)> {
+        // SAFETY: a job by the invariants.
+        let mut at = unsafe { glue::kgpu_glue_source(self.0.as_ptr()) };
+        let mut left = self.core().shape.len;
+        core::iter::from_fn(move || {
+            let mut address = 0;
+            if left == 0 {
+                return None;
+            }
+            // SAFETY: `at` is of this job's source, whose submitter leaves it alone while the job is ours; both are
+            // places for results.
+            let bytes = unsafe { glue::kgpu_glue_source_run(&raw mut at, &raw mut address) };
+            let bytes = bytes.min(left);
+            left -= bytes;
+            (bytes > 0).then_some((address, bytes))
+        })
+    }
+
+    /// The physical address of the whole source, if it follows on itself.
+    #[must_use]
+    pub fn source(&self) -> Option<NonZeroU64> {
+        let (address, bytes) = self.source_runs().next()?;
+        NonZeroU64::new(address).filter(|_| bytes == self.core().shape.len)
     }
 
     /// Copies source bytes from offset `at` on.

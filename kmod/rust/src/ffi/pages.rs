@@ -71,6 +71,29 @@ impl Pages {
         }
     }
 
+    /// Where some of the bytes lie in physical memory, in order: addresses, and bytes that follow on themselves there. None
+    /// unless all lie inside.
+    pub fn physical(&self, offset: u64, len: u32) -> impl Iterator<Item = (u64, u32)> {
+        let inside = self.at(offset, u64::from(len)).is_some();
+        let (mut at, mut left) = (offset, if inside { len } else { 0 });
+        core::iter::from_fn(move || {
+            if left == 0 {
+                return None;
+            }
+            let mut address = 0;
+            let first = index(at / PAGE);
+            // SAFETY: the pages are ours, `first` is one of them, `address` is a place for the result.
+            let bytes =
+                unsafe { glue::kgpu_glue_pages_run(self.handle.as_ptr(), first, &raw mut address) };
+            let skip = at % PAGE;
+            let run = u32::try_from(bytes.saturating_sub(skip)).unwrap_or(u32::MAX);
+            let run = run.min(left);
+            left -= run;
+            at += u64::from(run);
+            (run > 0).then_some((address + skip, run))
+        })
+    }
+
     /// The pages as shared words.
     #[must_use]
     pub fn words(&self) -> Words<'_> {

@@ -1,7 +1,7 @@
 //! A helper on the host of a guest: its device attaches, serves, goes, and how long its regions are
 //! kept.
 
-use kgpu_core::abi::guest::{Event, PageRun, Setup, split};
+use kgpu_core::abi::guest::{Event, PageRun, Setup, SourceAreas, split};
 use kgpu_core::abi::{Attach, AttachFlags, Features, Op, SessionState, word};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -36,6 +36,32 @@ impl Guest {
         }
     }
 
+    /// With a helper that is live, and reads sources in these areas where they lie.
+    pub(super) fn reading(areas: &[PageRun]) -> Self {
+        let mut this = Self::new_reading();
+        this.event(Event::Attach);
+        this.name(areas);
+        this.go_live();
+        this
+    }
+
+    /// Without a helper yet; it will be one that reads sources where they lie.
+    pub(super) fn new_reading() -> Self {
+        mock::scatter(3);
+        let handshake = Attach::request(Features::all(), AttachFlags::empty(), 4096, "test");
+        Self {
+            world: World::new(),
+            device: MockGuest::new(handshake.as_bytes(), 3),
+        }
+    }
+
+    /// The helper names the areas in which it reads sources.
+    pub(super) fn name(&self, areas: &[PageRun]) {
+        let session = session::current().unwrap();
+        let areas = SourceAreas::of(areas.iter().copied());
+        assert!(areas.store(session.helper.words()));
+    }
+
     /// With a helper that is live.
     pub(super) fn live() -> Self {
         let mut this = Self::new();
@@ -46,6 +72,18 @@ impl Guest {
 
     /// Answers the set-up that is there; the helper passes its test.
     pub(super) fn go_live(&mut self) {
+        self.start();
+        for _ in 0..10_000 {
+            self.world.turn();
+            if self.world.state() == SessionState::Live {
+                return;
+            }
+        }
+        panic!("the helper is not live");
+    }
+
+    /// Answers the set-up that is there.
+    pub(super) fn start(&mut self) {
         let setup = self.device.take_setup().unwrap();
         let answer = Attach::read_from_prefix(&setup).unwrap().0;
         assert_eq!(
@@ -55,13 +93,6 @@ impl Guest {
         );
         self.world.helper = Some(Helper::new(session::current().unwrap()));
         self.answer(Setup::Serving.code(), 8);
-        for _ in 0..10_000 {
-            self.world.turn();
-            if self.world.state() == SessionState::Live {
-                return;
-            }
-        }
-        panic!("the helper is not live");
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -18,6 +18,23 @@ impl Pool for Pages {
         Self::write(self, at, from);
         is_inside(self, at, from.len())
     }
+
+    #[cfg(test)]
+    fn read_guest(&self, address: u64, to: &mut [u8]) -> bool {
+        let (mut at, mut found) = (0, None);
+        self.runs(|run| {
+            if let Some(inside) = address.checked_sub(run.address)
+                && inside < run.bytes
+            {
+                found = Some(at + inside);
+            }
+            at += run.bytes;
+        });
+        match found {
+            Some(at) => Pool::read(self, at, to),
+            None => mock::read_source(address, to),
+        }
+    }
 }
 
 fn is_inside(pages: &Pages, at: u64, len: usize) -> bool {

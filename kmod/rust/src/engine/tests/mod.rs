@@ -29,6 +29,8 @@ mod recheck;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod takeover;
 #[cfg(test)]
 mod time;

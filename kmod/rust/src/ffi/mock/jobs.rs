@@ -48,6 +48,8 @@ pub(super) struct Fields {
     /// Times the fallback computed it.
     pub(super) fallbacks: u32,
     pub(super) taken_over: bool,
+    /// How far its source was looked through.
+    pub(super) looked: usize,
 }
 
 impl MockJob {
@@ -126,12 +128,36 @@ thread_local! {
     static QUEUE: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
     static LATER: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
     static DELIVERIES: RefCell<VecDeque<&'static MockJob>> = const { RefCell::new(VecDeque::new()) };
+    static PIECES: Cell<usize> = const { Cell::new(usize::MAX) };
     static LIMIT: Cell<usize> = const { Cell::new(4096) };
 }
 
 /// Requests that may wait before submitters are held back.
 pub(crate) fn set_queue_limit(limit: usize) {
     LIMIT.set(limit);
+}
+
+/// Sources lie in physical memory in pieces of at most so many bytes.
+#[cfg(test)]
+pub(crate) fn set_source_pieces(bytes: usize) {
+    PIECES.set(bytes);
+}
+
+/// Physical memory that has the sources of jobs, and nothing else: their addresses in this process count from here.
+pub(crate) const SOURCES: u64 = 1 << 52;
+
+/// Reads the source of a job by its physical address. `false` unless one of them has all the bytes.
+#[cfg(test)]
+pub(crate) fn read_source(address: u64, to: &mut [u8]) -> bool {
+    JOBS.with_borrow(|jobs| {
+        jobs.iter().any(|job| {
+            let fields = job.fields.borrow();
+            let at = address.checked_sub(SOURCES + fields.src.as_ptr().addr() as u64);
+            let at = at.map(index);
+            let bytes = at.and_then(|at| fields.src.get(at..)?.get(..to.len()));
+            bytes.map(|bytes| to.copy_from_slice(bytes)).is_some()
+        })
+    })
 }
 
 /// Frees the jobs of this thread, where nothing of the module is left that could have one: no
@@ -235,6 +261,34 @@ extern "C" fn kgpu_glue_deliver_later(job: *mut c_void) {
     // SAFETY: the core only knows jobs that came from here.
     let job = unsafe { mock(job) };
     DELIVERIES.with_borrow_mut(|deliveries| deliveries.push_back(job));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_source(job: *mut c_void) -> *mut c_void {
+    // SAFETY: the core only knows jobs that came from here.
+    unsafe { mock(job) }.fields.borrow_mut().looked = 0;
+    job
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kgpu_glue_source_run(at: *mut *mut c_void, address: *mut u64) -> u32 {
+    // SAFETY: the caller's place, which holds what `kgpu_glue_source` gave, or null at the end.
+    let job = unsafe { *at };
+    if job.is_null() {
+        return 0;
+    }
+    // SAFETY: the core only knows jobs that came from here.
+    let mut fields = unsafe { mock(job) }.fields.borrow_mut();
+    let bytes = PIECES.get().min(fields.src.len() - fields.looked);
+    // SAFETY: both are the caller's places.
+    unsafe {
+        address.write(SOURCES + (fields.src.as_ptr().addr() + fields.looked) as u64);
+        fields.looked += bytes;
+        if fields.looked == fields.src.len() {
+            at.write(core::ptr::null_mut());
+        }
+    }
+    u32::try_from(bytes).unwrap()
 }
 
 #[unsafe(no_mangle)]

@@ -101,6 +101,7 @@ impl Request {
             told_queued: 0,
             fallbacks: 0,
             taken_over: false,
+            looked: 0,
         });
         Self {
             job,
