@@ -24,7 +24,10 @@
 #define pr_fmt(fmt) "kgpu: " fmt
 
 /* The core's part of a request: JOB_BYTES in rust/src/job.rs; compared at load. */
-#define KGPU_JOB_BYTES 160
+#define KGPU_JOB_BYTES 168
+
+/* Work items that deliver results: DELIVERERS in rust/src/engine/landed.rs; compared at load. */
+#define KGPU_DELIVERERS 16
 
 struct kgpu_tfm_core; /* the core's transform, opaque here */
 struct kgpu_opener;   /* the core's part of an open file */
@@ -98,7 +101,7 @@ enum kgpu_param {
 };
 
 /* ---- The core ---- */
-int kgpu_rust_init(size_t job_bytes);
+int kgpu_rust_init(size_t job_bytes, u32 deliverers);
 void kgpu_rust_exit(void);
 u64 kgpu_rust_pass(void);
 int kgpu_rust_algorithm(u32 index, struct kgpu_algorithm *out);
@@ -114,7 +117,7 @@ int kgpu_rust_submit(const struct kgpu_tfm_core *tfm, struct kgpu_job *job,
 		     const struct kgpu_description *request);
 void kgpu_rust_unit_iv(const struct kgpu_job *job, u32 unit, u8 *iv);
 void kgpu_rust_fallback_done(struct kgpu_job *job, int error);
-void kgpu_rust_deliver(struct kgpu_job *job);
+int kgpu_rust_deliver(u32 number);
 int kgpu_rust_buffer_new(u32 len, struct kgpu_place *out);
 void kgpu_rust_buffer_free(const struct kgpu_place *place, int lost);
 int kgpu_rust_open(struct kgpu_opener **out);
@@ -191,7 +194,7 @@ void kgpu_guest_exit(void);
 int kgpu_glue_enqueue(struct kgpu_job *job);
 u32 kgpu_glue_dequeue(struct kgpu_job **jobs, u32 most);
 void kgpu_glue_fallback_later(struct kgpu_job *job, int taken_over);
-void kgpu_glue_deliver_later(struct kgpu_job *job);
+void kgpu_glue_deliver_later(u32 number);
 struct scatterlist *kgpu_glue_source(struct kgpu_job *job);
 u32 kgpu_glue_source_run(struct scatterlist **at, u64 *address);
 void kgpu_glue_read_source(struct kgpu_job *job, u32 at, u8 *to, u32 len);

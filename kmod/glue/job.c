@@ -108,15 +108,17 @@ void kgpu_glue_fallback_later(struct kgpu_job *job, int taken_over)
 	queue_work(kgpu_fallback_wq, &job->work);
 }
 
+static struct work_struct kgpu_deliverers[KGPU_DELIVERERS];
+
 static void kgpu_deliver_work(struct work_struct *work)
 {
-	kgpu_rust_deliver(container_of(work, struct kgpu_job, work));
+	while (kgpu_rust_deliver(work - kgpu_deliverers))
+		cond_resched();
 }
 
-void kgpu_glue_deliver_later(struct kgpu_job *job)
+void kgpu_glue_deliver_later(u32 number)
 {
-	INIT_WORK(&job->work, kgpu_deliver_work);
-	queue_work(kgpu_deliver_wq, &job->work);
+	queue_work(kgpu_deliver_wq, &kgpu_deliverers[number]);
 }
 
 struct scatterlist *kgpu_glue_source(struct kgpu_job *job)
@@ -191,8 +193,10 @@ void kgpu_glue_complete(struct kgpu_job *job, int error)
 
 int kgpu_job_init(void)
 {
-	unsigned int cpu;
+	unsigned int cpu, i;
 
+	for (i = 0; i < KGPU_DELIVERERS; i++)
+		INIT_WORK(&kgpu_deliverers[i], kgpu_deliver_work);
 	kgpu_queues = alloc_percpu(struct kgpu_queue);
 	if (!kgpu_queues)
 		return -ENOMEM;

@@ -102,7 +102,7 @@ static int __init kgpu_init(void)
 		pr_err("register=%s: want load or attach\n", register_when);
 		return -EINVAL;
 	}
-	err = kgpu_rust_init(KGPU_JOB_BYTES);
+	err = kgpu_rust_init(KGPU_JOB_BYTES, KGPU_DELIVERERS);
 	if (err)
 		return err;
 	err = kgpu_job_init();

@@ -10,7 +10,7 @@ use crate::held::Held;
 use crate::tfm::TfmRef;
 
 /// Bytes the glue reserves for [`JobCore`] (`KGPU_JOB_BYTES` in glue/glue.h).
-pub const JOB_BYTES: usize = 160;
+pub const JOB_BYTES: usize = 168;
 
 const _: () = assert!(size_of::<JobCore>() <= JOB_BYTES && align_of::<JobCore>() <= 8);
 
@@ -56,6 +56,8 @@ pub struct JobCore {
     pub next: Option<Job>,
     /// Of a chain's first: the chain that landed before, of those that are delivered together.
     pub before: Option<Job>,
+    /// Of the last of these: the next lot of them.
+    pub lot: Option<Job>,
 }
 
 impl Job {

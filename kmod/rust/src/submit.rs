@@ -52,6 +52,7 @@ pub fn core(tfm: TfmRef, shape: Shape, buffers: Option<[PoolPlace; 2]>) -> JobCo
         at: 0,
         next: None,
         before: None,
+        lot: None,
     }
 }
 

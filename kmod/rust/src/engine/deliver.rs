@@ -1,5 +1,4 @@
-//! Delivering results: copying them out of the pool and telling their submitters, on several processors where many come
-//! together.
+//! Delivering results: copying them out of the pool and telling their submitters.
 
 use kgpu_core::abi::Op;
 use kgpu_core::algorithm::{Algorithm, IV_BYTES_MAX, Mode};
@@ -9,56 +8,7 @@ use crate::chain::Chain;
 use crate::counters;
 use crate::ffi::{self, Job, lock};
 use crate::held::tell_of_room;
-use crate::params;
 use crate::session::Session;
-
-/// Results of one pass that wait to be delivered, the last chain first.
-#[derive(Debug)]
-pub(super) struct Landed {
-    last: Option<Job>,
-    bytes: u64,
-    /// Bytes from which on what came goes to another processor when one more result comes: copying them takes longer
-    /// than waking somebody up for it.
-    most: u64,
-}
-
-impl Landed {
-    /// None so far.
-    pub(super) fn new() -> Self {
-        Self {
-            last: None,
-            bytes: 0,
-            most: match params::DELIVER_KIB.get() {
-                0 => u64::MAX,
-                _ if ffi::processors() == 1 => u64::MAX,
-                kib => u64::from(kib) << 10,
-            },
-        }
-    }
-
-    /// Adds requests whose results, `bytes` bytes in all, lie where they say.
-    pub(super) fn add(&mut self, chain: Chain, bytes: u32) {
-        if self.bytes >= self.most {
-            self.bytes = 0;
-            if let Some(last) = self.last.take() {
-                last.deliver_later();
-            }
-        }
-        self.bytes += u64::from(bytes);
-        let mut first = chain.into_first();
-        first.core_mut().before = self.last.take();
-        self.last = Some(first);
-    }
-}
-
-impl Drop for Landed {
-    /// Delivers what is left, here: nobody can forget to.
-    fn drop(&mut self) {
-        if let Some(last) = self.last.take() {
-            all(last);
-        }
-    }
-}
 
 /// Delivers chains of results, in the order in which they came. All copies first, so that the lock is taken once to
 /// give their room back, and before their submitters are told: they may ask for it at once.

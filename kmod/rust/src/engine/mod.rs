@@ -6,6 +6,7 @@
 
 mod active;
 mod deliver;
+mod landed;
 mod merge;
 mod offload;
 mod reap;
@@ -22,7 +23,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 pub use active::Active;
-pub use deliver::all as deliver_all;
+pub use landed::{DELIVERERS, deliver};
 use offload::Refusal;
 pub use recheck::Wrong;
 

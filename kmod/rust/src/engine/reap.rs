@@ -3,8 +3,8 @@
 use kgpu_core::abi::{Completion, RequestId, SessionState, Status};
 use kgpu_core::inflight::Reject;
 
-use super::deliver::{self, Landed};
-use super::{Active, fall_back, recheck};
+use super::landed::Landed;
+use super::{Active, deliver, fall_back, recheck};
 use crate::counters::{self, GLOBAL, Reason};
 use crate::ffi::{self, Level, log};
 use crate::flight::{Flight, Waiter};

@@ -24,8 +24,8 @@ unsafe impl Sync for EngineCell {}
 static ENGINE: EngineCell = EngineCell(UnsafeCell::new(None));
 
 #[unsafe(no_mangle)]
-extern "C" fn kgpu_rust_init(job_bytes: usize) -> c_int {
-    if job_bytes != JOB_BYTES {
+extern "C" fn kgpu_rust_init(job_bytes: usize, deliverers: u32) -> c_int {
+    if job_bytes != JOB_BYTES || deliverers != engine::DELIVERERS {
         log(
             Level::Error,
             format_args!("glue and core were built from different sources"),
@@ -379,13 +379,10 @@ pub(super) unsafe extern "C" fn kgpu_rust_fallback_done(job: *mut c_void, error:
     }
 }
 
-/// # Safety
-/// `job` went to the work queue through `Job::deliver_later` and comes back once.
+/// A deliverer's work, until the result is 0. `number` came through `deliver_later`.
 #[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn kgpu_rust_deliver(job: *mut c_void) {
-    if let Some(job) = NonNull::new(job) {
-        engine::deliver_all(Job(job));
-    }
+pub(super) extern "C" fn kgpu_rust_deliver(number: u32) -> c_int {
+    c_int::from(engine::deliver(number))
 }
 
 /// A pool buffer as the glue keeps it (`struct kgpu_place` in glue/glue.h).

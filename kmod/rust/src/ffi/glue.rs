@@ -53,7 +53,7 @@ unsafe extern "C" {
     pub(super) fn kgpu_glue_dequeue(jobs: *mut *mut c_void, most: u32) -> u32;
     pub(super) fn kgpu_glue_fallback_now(job: *mut c_void) -> c_int;
     pub(super) fn kgpu_glue_fallback_later(job: *mut c_void, taken_over: c_int);
-    pub(super) fn kgpu_glue_deliver_later(job: *mut c_void);
+    pub(super) fn kgpu_glue_deliver_later(number: u32);
     /// Where a job's source begins, for the next.
     pub(super) fn kgpu_glue_source(job: *mut c_void) -> *mut c_void;
     /// Bytes that follow on themselves in physical memory, and their address; `at` goes behind them. 0 at the end.

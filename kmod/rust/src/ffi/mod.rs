@@ -79,6 +79,12 @@ pub fn wake_engine() {
     unsafe { glue::kgpu_glue_wake_engine() }
 }
 
+/// Has the deliverer of a number, below `engine::DELIVERERS`, begin, in another context.
+pub fn deliver_later(number: u32) {
+    // SAFETY: the glue has so many work items; queues one.
+    unsafe { glue::kgpu_glue_deliver_later(number) }
+}
+
 /// Wakes the helper if it sleeps in poll(2).
 pub fn wake_helper() {
     // SAFETY: no arguments; callable in any context.
@@ -217,13 +223,6 @@ impl Job {
         // SAFETY: a job by the invariants; ownership goes to the work queue, and comes back
         // through `kgpu_rust_fallback_done`.
         unsafe { glue::kgpu_glue_fallback_later(self.0.as_ptr(), taken_over) }
-    }
-
-    /// Hands a chain of requests whose results are there to a work queue, to be delivered.
-    pub fn deliver_later(self) {
-        // SAFETY: a job by the invariants; ownership goes to the work queue, and comes back
-        // through `kgpu_rust_deliver`.
-        unsafe { glue::kgpu_glue_deliver_later(self.0.as_ptr()) }
     }
 
     /// The source in physical memory, in order: addresses, and bytes that follow on themselves there; no more than the

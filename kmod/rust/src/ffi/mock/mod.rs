@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) use buffers::PoolBuffer;
 pub(crate) use guest::MockGuest;
 #[cfg(test)]
-pub(crate) use jobs::{SOURCES, deliveries, read_source, set_source_pieces};
+pub(crate) use jobs::{SOURCES, deliverers, read_source, set_source_pieces};
 pub(crate) use jobs::{forget_jobs, run_work, set_queue_limit};
 pub(crate) use keys::expand;
 pub(crate) use pages::{live_pages, scatter};
