@@ -265,7 +265,7 @@ helpers_end() {
 helpers_spent() {
 	total=0
 	for pid in $helper_pids; do
-		total=$((total + $(cat /proc/"$pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%d", ns }')))
+		total=$((total + $(cat /proc/"$pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%.0f", ns }')))
 	done
 	spent=$((total - counted))
 	counted=$total
