@@ -33,7 +33,6 @@ unit_of() {
 	esac
 }
 
-check "the measuring caller loads" modprobe kgpu_measure
 check_fails "a plan that makes no sense" sh -c "echo by=nobody what=rot13 >$RUN/run"
 expect_log "by is pool, sg or stock"
 expect_log "error -22"
@@ -71,4 +70,3 @@ for name in $(words "$ALGORITHMS"); do
 	same "$name: every run" $(($(words "$ops" | wc -w) * $(words "$SIZES" | wc -w) * RUNS)) $RAN
 	case $WAYS in *pool* | *sg*) check "$name: the helper computed" [ "$(own "$name" | cut -d' ' -f1)" -gt 0 ] ;; esac
 done
-check "the measuring caller leaves" rmmod kgpu_measure

@@ -46,7 +46,9 @@ CPUS=$(grep -c ^processor /proc/cpuinfo)
 phase kgpu
 # Everything goes to the helper, as far as it has room, and waits for room: the question is what it does, not when to ask it.
 load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=$((MIB + 64)) ring_entries=4096
+check "the measuring caller loads" modprobe kgpu_measure
 start_helper --backend "$BACKEND"
+echo "$HELPER" >/sys/module/kgpu_measure/parameters/helper
 row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan"
 
 for step in $(words "$STEPS"); do
@@ -56,4 +58,5 @@ done
 
 for a in $(awk '/\.errors / && $2 > 0 { print $1 }' $COUNTERS); do fail "no request failed" "$a"; done
 result_table
+check "the measuring caller leaves" rmmod kgpu_measure
 stop_helper
