@@ -267,7 +267,8 @@ helpers_spent() {
 	for pid in $helper_pids; do
 		total=$((total + $(cat /proc/"$pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%.0f", ns }')))
 	done
-	spent=$((total - counted))
+	# Threads that ended took their time along.
+	spent=$((total > counted ? total - counted : 0))
 	counted=$total
 }
 # guest_lines SUITE: what a guest says of its suite: to SUITE.port, and to the screen what is for it. Sends helpers the
@@ -283,6 +284,8 @@ guest_lines() {
 				line="${line%%helper-ns=0*}helper-ns=$spent${line#*helper-ns=0}"
 			fi
 			;;
+		# What they did before is no row's.
+		'@@ mark'*) [ "$helper" = guest ] || helpers_spent ;;
 		# shellcheck disable=SC2086
 		'@@ host '*) helper_signal ${line#@@ host } ;;
 		'@@ note '* | '@@ ok '* | '@@ not ok '*) printf '%s\n' "${line#@@ }" ;;

@@ -5,6 +5,7 @@ RUN=/sys/module/kgpu_measure/parameters
 # caller_row WAY NAME OP KEYBYTES SIZE UNIT DEPTH THREADS: one run and its row.
 caller_row() {
 	_before=$(own "$2")
+	mark
 	_plan="by=$1 what=$2 op=$3 key=$4 size=$5 unit=$6 depth=$7 threads=$8 ms=$MS mib=$MIB pid=$HELPER"
 	if ! echo "$_plan" >$RUN/run; then
 		fail "caller $1 $2 $3 $5 bytes x $7" "$(dmesg | grep kgpu_measure: | tail -n 1)"

@@ -24,6 +24,7 @@ disk_digest() { dd if=/dev/mapper/bench bs=1M iflag=direct 2>/dev/null | sha256s
 disk_row() {
 	case $5 in rand*) _block=$BLOCK_RANDOM ;; *) _block=$BLOCK_SEQUENTIAL ;; esac
 	_before=$(own "xts($2)")
+	mark
 	_clocks=$(clocks)
 	if ! fio --name=bench --filename=/dev/mapper/bench --size="$DISK_MIB"M --rw="$5" --bs=$_block --iodepth="$6" --direct=1 \
 		--ioengine=libaio --time_based --runtime="$DISK_MS"ms --thread --norandommap --randrepeat=1 \

@@ -39,6 +39,7 @@ folder_row() {
 	_who="$1 $2 $5 $4"
 	shift 7
 	_before=$(own "$_name")
+	mark
 	_clocks=$(clocks)
 	if ! "$@" >/tmp/folder.out 2>&1; then
 		fail "folder $_who" "$(tail -n 1 /tmp/folder.out)"

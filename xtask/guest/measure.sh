@@ -33,3 +33,6 @@ clocks_since() {
 	set -- $1 $(clocks)
 	echo "clock-ns=$((($4 - $1) * 10000000)) cpus=$CPUS busy-ns=$(($5 - $2)) helper-ns=$(($6 - $3))"
 }
+
+# mark: the next row's measurement begins. For the host, which adds the time of a helper there to the row.
+mark() { emit mark; }
