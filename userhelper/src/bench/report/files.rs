@@ -115,6 +115,7 @@ pub fn json(report: &Report) -> String {
             "name": machine.name,
             "processor": machine.processor,
             "processors": machine.processors,
+            "all_processors": machine.all,
             "kernel": machine.kernel,
             "device": machine.device,
         },
