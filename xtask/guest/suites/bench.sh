@@ -9,6 +9,7 @@
 #                   bytes of the blocks of sequential runs
 #   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files; guest_folder_by: out of kgpu, stock, kgpu-together;
 #                   guest_file_mib_kgpu: no more of the large file by `kgpu`, which does one extent after the other
+#   guest_params    more parameters of the module, as poll_us=50;merge_kib=256
 #   guest_backend   of `kgpu serve` in the guest (default cpu); `vhost-user`: the helper is the host's
 . /suite/lib.sh
 . /suite/volumes.sh
@@ -46,16 +47,17 @@ FILE_MIB_KGPU=$(cmdline guest_file_mib_kgpu || echo ${FILE_MIB_KGPU:-$FILE_MIB})
 FOLDER_BY=$(cmdline guest_folder_by || echo kgpu,stock,kgpu-together)
 TREE_FILES=$(cmdline guest_tree_files || echo $TREE_FILES)
 STEPS=$(cmdline guest_steps || echo caller,disk,folder)
+PARAMS=$(cmdline guest_params | tr ';' ',')
 BACKEND=$(cmdline guest_backend || echo cpu)
 CPUS=$(grep -c ^processor /proc/cpuinfo)
 
 phase kgpu
 # Everything goes to the helper, as far as it has room, and waits for room: the question is what it does, not when to ask it.
-load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=$((MIB + 64)) ring_entries=4096
+load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=$((MIB + 64)) ring_entries=4096 $(words "$PARAMS")
 check "the measuring caller loads" modprobe kgpu_measure
 start_helper --backend "$BACKEND"
 echo "$HELPER" >/sys/module/kgpu_measure/parameters/helper
-row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan"
+row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan${PARAMS:+ params=$PARAMS}"
 
 for step in $(words "$STEPS"); do
 	note "step $step"

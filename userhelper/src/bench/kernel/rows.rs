@@ -105,6 +105,9 @@ pub fn read(text: &str) -> Result<Rows, RowError> {
                     row.number("cpus")?,
                     row.text("backend")?,
                 );
+                if let Some(params) = row.words.get("params") {
+                    rows.device += &format!(", module with {}", params.replace(',', " "));
+                }
                 continue;
             }
             "caller" => Part::Caller,
@@ -325,6 +328,14 @@ mod tests {
             "{:?}",
             rows.notes
         );
+    }
+
+    #[test]
+    fn parameters_of_the_module_are_told() {
+        let told = |machine| read_lines(&[machine, HOST_CALLER]).unwrap().device;
+        assert!(told(HOST).ends_with("in the host, module with poll_us=50 merge_kib=256"));
+        let without = HOST.replace(" params=poll_us=50,merge_kib=256", "");
+        assert!(told(&without).ends_with("helper (cuda) in the host"));
     }
 
     #[test]
