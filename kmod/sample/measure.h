@@ -94,6 +94,8 @@ void slots_start(struct slot **slots, unsigned int count);
 /* measure_run.c: threads, clocks and processor time. */
 int run_pass(struct measure *m, u64 ns);
 void run_done(struct slot *slot, int err);
+u64 busy_ns(void);
+u64 process_ns(u32 pid);
 u64 run_percentile(const struct measure *m, unsigned int percent);
 
 #endif

@@ -258,6 +258,18 @@ static const struct kernel_param_ops results_ops = { .get = results_get };
 module_param_cb(results, &results_ops, NULL, 0400);
 MODULE_PARM_DESC(results, "what came out");
 
+static unsigned int helper;
+module_param(helper, uint, 0600);
+MODULE_PARM_DESC(helper, "process of a helper in this kernel, for `busy`");
+
+static int busy_get(char *to, const struct kernel_param *param)
+{
+	return scnprintf(to, PAGE_SIZE, "%llu %llu\n", busy_ns(), process_ns(helper));
+}
+static const struct kernel_param_ops busy_ops = { .get = busy_get };
+module_param_cb(busy, &busy_ops, NULL, 0400);
+MODULE_PARM_DESC(busy, "nanoseconds that all processors were busy, programs included, from an arbitrary moment on, and that the helper ran");
+
 static int __init measure_init(void)
 {
 	return 0;

@@ -53,7 +53,7 @@ Exits with 0 if every step did what it should, else with 1.
   --suites LIST      what `guest` runs [smoke,both-ways]
   --guest-cpus N     processors of the guest [all]
   --guest-mem MIB    its memory, a file in TMPDIR [2048; 8192 with --plan full]
-  --guest-on LIST    processors that the guest may run on, as for taskset [all]
+  --guest-on LIST    processors that the guest may run on, as for taskset [all]; with --helper-on, the libraries' of `kernel` too
   --helper PLACE     where the guest's helpers are: guest, host [guest]
   --helpers N        how many on the host, each a device of the guest; the suite `guest` and SIGKILL in others need 2 [1]
   --helper-on LIST   processors that they may run on [all]
@@ -265,9 +265,10 @@ helpers_end() {
 helpers_spent() {
 	total=0
 	for pid in $helper_pids; do
-		total=$((total + $(cat /proc/"$pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%d", ns }')))
+		total=$((total + $(cat /proc/"$pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%.0f", ns }')))
 	done
-	spent=$((total - counted))
+	# Threads that ended took their time along.
+	spent=$((total > counted ? total - counted : 0))
 	counted=$total
 }
 # guest_lines SUITE: what a guest says of its suite: to SUITE.port, and to the screen what is for it. Sends helpers the
@@ -283,6 +284,8 @@ guest_lines() {
 				line="${line%%helper-ns=0*}helper-ns=$spent${line#*helper-ns=0}"
 			fi
 			;;
+		# What they did before is no row's.
+		'@@ mark'*) [ "$helper" = guest ] || helpers_spent ;;
 		# shellcheck disable=SC2086
 		'@@ host '*) helper_signal ${line#@@ host } ;;
 		'@@ note '* | '@@ ok '* | '@@ not ok '*) printf '%s\n' "${line#@@ }" ;;
@@ -422,12 +425,17 @@ attack_all() {
 	echo "ATTACK $rounds rounds of lies, $wrong_rounds with another end than refusal; the honest guest's results are right"
 	[ $wrong_rounds -eq 0 ]
 }
-# kernel_all: measures in the guest, then other libraries on the same processors, and reports both.
+# kernel_all: measures in the guest, then other libraries on the same processors, the guest's and the helper's, and reports
+# both.
 kernel_all() {
 	guest_boot bench guest_plan="$plan" $guest_append || return 1
 	sed -n 's/^@@ row //p' "$out/bench.port" | tr -d '\r' >"$out/kernel.rows"
-	"$kgpu" bench kernel --rows "$out/kernel.rows" --seconds "$seconds" --repeats "$repeats" --machine "$machine" \
-		--csv "$out/kernel.csv" --json "$out/kernel.json" --markdown "$out/kernel.md" --plots "$out/kernel-plots"
+	case $helper in
+	host) peers_on=${guest_on:+${helper_on:+$guest_on,$helper_on}} ;;
+	*) peers_on=$guest_on ;;
+	esac
+	(on "$peers_on" "$kgpu" bench kernel --rows "$out/kernel.rows" --seconds "$seconds" --repeats "$repeats" --machine "$machine" \
+		--csv "$out/kernel.csv" --json "$out/kernel.json" --markdown "$out/kernel.md" --plots "$out/kernel-plots")
 }
 
 set -- # from here on: the arguments that `verify` and `bench` share

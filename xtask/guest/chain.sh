@@ -151,9 +151,10 @@ result_table() {
 			}
 			if (rest ~ /^fallback.*bytes$/) fb[name] += $2
 		}
+		# As %d some awks know no numbers beyond 2 GiB.
 		END {
 			printf "%-14s %10s %12s %10s %12s %10s %12s %7s %6s  %s\n", "algorithm", "requests", "bytes", "helper", "bytes", "fallback", "bytes", "errors", "known", "fallback because"
 			for (i = 1; i <= n; i++) { a = order[i]
-				printf "%-14s %10d %12d %10d %12d %10d %12d %7d %6d %s\n", a, hr[a] + fr[a], hb[a] + fb[a], hr[a], hb[a], fr[a], fb[a], err[a], ka[a], reason[a] }
+				printf "%-14s %10.0f %12.0f %10.0f %12.0f %10.0f %12.0f %7.0f %6.0f %s\n", a, hr[a] + fr[a], hb[a] + fb[a], hr[a], hb[a], fr[a], fb[a], err[a], ka[a], reason[a] }
 		}' $COUNTERS | table
 }

@@ -5,6 +5,7 @@ RUN=/sys/module/kgpu_measure/parameters
 # caller_row WAY NAME OP KEYBYTES SIZE UNIT DEPTH THREADS: one run and its row.
 caller_row() {
 	_before=$(own "$2")
+	mark
 	_plan="by=$1 what=$2 op=$3 key=$4 size=$5 unit=$6 depth=$7 threads=$8 ms=$MS mib=$MIB pid=$HELPER"
 	if ! echo "$_plan" >$RUN/run; then
 		fail "caller $1 $2 $3 $5 bytes x $7" "$(dmesg | grep kgpu_measure: | tail -n 1)"
@@ -33,7 +34,6 @@ unit_of() {
 	esac
 }
 
-check "the measuring caller loads" modprobe kgpu_measure
 check_fails "a plan that makes no sense" sh -c "echo by=nobody what=rot13 >$RUN/run"
 expect_log "by is pool, sg or stock"
 expect_log "error -22"
@@ -71,4 +71,3 @@ for name in $(words "$ALGORITHMS"); do
 	same "$name: every run" $(($(words "$ops" | wc -w) * $(words "$SIZES" | wc -w) * RUNS)) $RAN
 	case $WAYS in *pool* | *sg*) check "$name: the helper computed" [ "$(own "$name" | cut -d' ' -f1)" -gt 0 ] ;; esac
 done
-check "the measuring caller leaves" rmmod kgpu_measure

@@ -1,7 +1,7 @@
 # The benchmark's dm-crypt volumes on a ram disk: fio, by kgpu and by the stock driver in the same kernel. Part of the
 # suite `bench`.
 
-BLOCK_SEQUENTIAL=131072 BLOCK_RANDOM=4096
+BLOCK_RANDOM=4096
 
 # disk_table DRIVER BITS SECTOR: dm-crypt's table; a driver's own name keeps others out, whatever their priority.
 disk_table() {
@@ -20,12 +20,15 @@ disk_close() { dmsetup remove --retry bench; }
 # disk_digest: of the plaintext of the whole disk, read from the disk.
 disk_digest() { dd if=/dev/mapper/bench bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1; }
 
-# disk_row BY CIPHER BITS SECTOR RW DEPTH: one run of fio and its row.
+# blocks_of RW: the sizes of its blocks, as words.
+blocks_of() { case $1 in rand*) echo $BLOCK_RANDOM ;; *) words "$DISK_BLOCKS" ;; esac }
+
+# disk_row BY CIPHER BITS SECTOR RW DEPTH BLOCK: one run of fio and its row.
 disk_row() {
-	case $5 in rand*) _block=$BLOCK_RANDOM ;; *) _block=$BLOCK_SEQUENTIAL ;; esac
 	_before=$(own "xts($2)")
+	mark
 	_clocks=$(clocks)
-	if ! fio --name=bench --filename=/dev/mapper/bench --size="$DISK_MIB"M --rw="$5" --bs=$_block --iodepth="$6" --direct=1 \
+	if ! fio --name=bench --filename=/dev/mapper/bench --size="$DISK_MIB"M --rw="$5" --bs="$7" --iodepth="$6" --direct=1 \
 		--ioengine=libaio --time_based --runtime="$DISK_MS"ms --thread --norandommap --randrepeat=1 \
 		--output-format=terse --terse-version=3 --percentile_list=50:99 >/tmp/fio.out 2>&1; then
 		fail "disk $*" "$(tail -n 1 /tmp/fio.out)"
@@ -35,10 +38,18 @@ disk_row() {
 	case $5 in *read) _at=6 _percent=18 ;; *) _at=47 _percent=59 ;; esac
 	_numbers=$(grep '^3;' /tmp/fio.out | cut -d';' -f$_at,$((_at + 3)),$_percent,$((_percent + 1)) |
 		sed 's/;[0-9.]*%=/;/g' | awk -F';' '{ printf "bytes=%.0f ns=%.0f p50-ns=%.0f p99-ns=%.0f", $1 * 1024, $2 * 1000000, $3 * 1000, $4 * 1000 }')
-	row "disk by=$1 what=xts($2) key=$(($3 / 8)) op=$5 size=$_block unit=$4 depth=$6 $_numbers $_spent $(own_since "xts($2)" "$_before")"
+	row "disk by=$1 what=xts($2) key=$(($3 / 8)) op=$5 size=$7 unit=$4 depth=$6 $_numbers $_spent $(own_since "xts($2)" "$_before")"
 	RAN=$((RAN + 1))
 }
 
+for block in $(words "$DISK_BLOCKS"); do
+	if [ "$block" -le 0 ] || [ $((block % 4096)) -ne 0 ] || [ "$block" -gt $((DISK_MIB << 20)) ]; then
+		fail "blocks are multiples of 4096 and no larger than the disk of $DISK_MIB MiB" "guest_disk_blocks=$DISK_BLOCKS"
+	fi
+done
+# Runs of one disk by one driver.
+RUNS=0
+for rw in $(words "$RW"); do RUNS=$((RUNS + $(blocks_of "$rw" | wc -w) * $(words "$DISK_DEPTHS" | wc -w))); done
 check "a ram disk of $DISK_MIB MiB" modprobe brd rd_nr=1 rd_size=$((DISK_MIB * 1024))
 modprobe dm_crypt
 DISK=/dev/ram0
@@ -56,7 +67,9 @@ for disk in $(words "$DISKS"); do
 		fi
 		before=$(own "xts($cipher)")
 		for rw in $(words "$RW"); do
-			for depth in $(words "$DISK_DEPTHS"); do disk_row $by "$cipher" "$bits" "$sector" "$rw" "$depth"; done
+			for block in $(blocks_of "$rw"); do
+				for depth in $(words "$DISK_DEPTHS"); do disk_row $by "$cipher" "$bits" "$sector" "$rw" "$depth" "$block"; done
+			done
 		done
 		computed=$(own_since "xts($cipher)" "$before")
 		case $by in
@@ -73,6 +86,6 @@ for disk in $(words "$DISKS"); do
 			check "$name: closes again" disk_close
 		fi
 	done
-	same "$name: every run" $((2 * $(words "$RW" | wc -w) * $(words "$DISK_DEPTHS" | wc -w))) $RAN
+	same "$name: every run" $((2 * RUNS)) $RAN
 done
 check "the ram disk goes" rmmod brd

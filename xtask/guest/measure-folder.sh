@@ -39,6 +39,7 @@ folder_row() {
 	_who="$1 $2 $5 $4"
 	shift 7
 	_before=$(own "$_name")
+	mark
 	_clocks=$(clocks)
 	if ! "$@" >/tmp/folder.out 2>&1; then
 		fail "folder $_who" "$(tail -n 1 /tmp/folder.out)"
@@ -49,24 +50,45 @@ folder_row() {
 	RAN=$((RAN + 1))
 }
 # Each ends when the data is with the lower file system, or begins when none is in memory.
-write_file() { dd if=/tmp/source/file of=/mnt/crypt/file bs=1M conv=fsync; }
-write_tree() { cp -r /tmp/source/tree /mnt/crypt/tree && sync -f /mnt/crypt; }
+write_file() { dd if=$from/file of=/mnt/crypt/file bs=1M conv=fsync; }
+write_tree() { cp -r $from/tree /mnt/crypt/tree && sync -f /mnt/crypt; }
 read_file() { dd if=/mnt/crypt/file of=/dev/null bs=1M; }
 read_tree() { find /mnt/crypt/tree -type f -exec cat {} + >/dev/null; }
 
+# source_make MIB: the folder that is written, with a large file of so many MiB, in $from; its bytes in $file_bytes, its digest
+# in $source_digest.
+source_make() {
+	from=/tmp/source file_bytes=$(($1 << 20)) source_digest=$whole_digest
+	[ "$1" -ne "$FILE_MIB" ] || return 0
+	from=/tmp/source-$1
+	if [ ! -e "$from" ]; then
+		mkdir -p "$from"
+		cp -rl /tmp/source/tree "$from/tree"
+		head -c $file_bytes /tmp/source/file >"$from/file"
+	fi
+	source_digest=$(digest "$from")
+}
+
+for by in $(words "$FOLDER_BY"); do
+	case $by in
+	kgpu | stock | kgpu-together) ;;
+	*) fail "folders are by kgpu, stock and kgpu-together" "guest_folder_by=$FOLDER_BY" ;;
+	esac
+done
+[ "$FILE_MIB_KGPU" -le "$FILE_MIB" ] || FILE_MIB_KGPU=$FILE_MIB
 expect_log "ecryptfs: loading out-of-tree module taints kernel"
 mkdir -p /tmp/source /mnt/crypt
 head -c $((FILE_MIB << 20)) /dev/urandom >/tmp/source/file
 tree_make /tmp/source/tree "$TREE_FILES"
-file_bytes=$((FILE_MIB << 20))
 tree_bytes=$(find /tmp/source/tree -type f -exec cat {} + | wc -c)
 same "the source tree's files" "$TREE_FILES" "$(find /tmp/source/tree -type f | wc -l)"
-source_digest=$(digest /tmp/source)
+whole_digest=$(digest /tmp/source)
 
 for folder in $(words "$FOLDERS"); do
 	cipher=$(part 1 "$folder") key=$(part 2 "$folder")
 	RAN=0
-	for by in kgpu stock kgpu-together; do
+	for by in $(words "$FOLDER_BY"); do
+		case $by in kgpu) source_make "$FILE_MIB_KGPU" ;; *) source_make "$FILE_MIB" ;; esac
 		note "eCryptfs $cipher by $by"
 		name="eCryptfs $cipher by $by"
 		check "$name: its module" use_module $by
@@ -94,9 +116,12 @@ for folder in $(words "$FOLDERS"); do
 			check "$name: $most extents were under way together" [ "$most" -gt 16 ]
 			;;
 		esac
-		# Read by the other one, with the stock module.
-		case $by in kgpu*) other=stock ;; *) other=kgpu ;; esac
-		check "$name: the stock module to compare" use_module $other
+		# Read by the other one, with the stock module; where kgpu with that is not to do all of a large file, with ours.
+		case $by in
+		kgpu*) other=stock ;;
+		*) if [ "$FILE_MIB_KGPU" -lt "$FILE_MIB" ]; then other=kgpu-together; else other=kgpu; fi ;;
+		esac
+		check "$name: the module of $other to compare" use_module $other
 		prefer "cbc($cipher)" $other
 		check "$name: mounts by $other" ecryptfs_mount $lower /mnt/crypt "$cipher" "$key"
 		same "$name: $other reads what was written" "$source_digest" "$(digest /mnt/crypt)"
@@ -104,6 +129,6 @@ for folder in $(words "$FOLDERS"); do
 		rm -rf $lower
 	done
 	prefer "cbc($cipher)" stock
-	same "eCryptfs $cipher: every run" 12 $RAN
+	same "eCryptfs $cipher: every run" $((4 * $(words "$FOLDER_BY" | wc -w))) $RAN
 done
-rm -rf /tmp/source
+rm -rf /tmp/source /tmp/source-*

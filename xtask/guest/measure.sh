@@ -22,21 +22,17 @@ own_since() {
 	echo "by-helper=$(($4 - $1)) by-fallback=$(($5 - $2)) zero-copy=$(($6 - $3))"
 }
 
-# clocks: hundredths of a second that passed, that all processors were idle, and that the helper ran (0 on the host).
+# clocks: hundredths of a second that passed; nanoseconds that all processors were busy and that the helper ran (0 on the host),
+# by kgpu_measure.ko: what /proc says is no help on User-Mode Linux, see kmod/sample/measure_run.c.
 clocks() {
-	_ticks=0
-	[ "$HELPER" = 0 ] || _ticks=$(sed 's/.*) //' /proc/"$HELPER"/stat | awk '{ print $12 + $13 }')
-	awk -v helper="$_ticks" '
-		FNR == 1 && FILENAME == "/proc/uptime" { split($1, up, "."); passed = up[1] * 100 + up[2] }
-		$1 == "cpu" { idle = $5 + $6 }
-		END { printf "%.0f %.0f %.0f", passed, idle, helper }' /proc/uptime /proc/stat
+	echo "$(cut -d' ' -f1 /proc/uptime | tr -d .) $(cat /sys/module/kgpu_measure/parameters/busy)"
 }
 
 # clocks_since "BEFORE": what passed, in words of a row, in nanoseconds: time, all processors' busy time, the helper's.
 clocks_since() {
 	set -- $1 $(clocks)
-	_passed=$(($4 - $1))
-	_busy=$((_passed * CPUS - ($5 - $2)))
-	[ $_busy -gt 0 ] || _busy=0
-	echo "clock-ns=$((_passed * 10000000)) cpus=$CPUS busy-ns=$((_busy * 10000000)) helper-ns=$((($6 - $3) * 10000000))"
+	echo "clock-ns=$((($4 - $1) * 10000000)) cpus=$CPUS busy-ns=$(($5 - $2)) helper-ns=$(($6 - $3))"
 }
+
+# mark: the next row's measurement begins. For the host, which adds the time of a helper there to the row.
+mark() { emit mark; }

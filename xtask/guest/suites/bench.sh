@@ -5,8 +5,11 @@
 #   guest_plan      quick (default) or full: what the others are where they are not given
 #   guest_steps     caller, disk, folder
 #   guest_algorithms, guest_ops, guest_ways, guest_sizes, guest_depths, guest_ms, guest_mib: the caller's
-#   guest_disks     as cipher:keybits:sector; guest_rw, guest_disk_depths, guest_disk_ms, guest_disk_mib
-#   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files
+#   guest_disks     as cipher:keybits:sector; guest_rw, guest_disk_depths, guest_disk_ms, guest_disk_mib; guest_disk_blocks:
+#                   bytes of the blocks of sequential runs
+#   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files; guest_folder_by: out of kgpu, stock, kgpu-together;
+#                   guest_file_mib_kgpu: no more of the large file by `kgpu`, which does one extent after the other
+#   guest_params    more parameters of the module, as poll_us=50;merge_kib=256
 #   guest_backend   of `kgpu serve` in the guest (default cpu); `vhost-user`: the helper is the host's
 . /suite/lib.sh
 . /suite/volumes.sh
@@ -17,11 +20,12 @@ plan=$(cmdline guest_plan) || plan=quick
 case $plan in
 quick)
 	SIZES=4096,65536 DEPTHS=1,32 MS=10 MIB=8 OPS=encrypt,decrypt
-	DISK_DEPTHS=16 DISK_MS=200 DISK_MIB=16 FILE_MIB=4 TREE_FILES=60
+	DISK_DEPTHS=16 DISK_MS=200 DISK_MIB=16 DISK_BLOCKS=131072 FILE_MIB=4 FILE_MIB_KGPU= TREE_FILES=60
 	;;
 full)
 	SIZES=512,4096,16384,65536,262144,1048576,4194304 DEPTHS=1,8,64,512 MS=150 MIB=512 OPS=encrypt,decrypt
-	DISK_DEPTHS=1,8,32,128 DISK_MS=2000 DISK_MIB=512 FILE_MIB=1024 TREE_FILES=2000
+	DISK_DEPTHS=1,8,32,128 DISK_MS=2000 DISK_MIB=512 DISK_BLOCKS=131072,1048576
+	FILE_MIB=1024 FILE_MIB_KGPU=64 TREE_FILES=2000
 	;;
 *) fail "the plan is quick or full" "guest_plan=$plan" ;;
 esac
@@ -36,18 +40,24 @@ RW=$(cmdline guest_rw || echo read,write,randread,randwrite)
 DISK_DEPTHS=$(cmdline guest_disk_depths || echo $DISK_DEPTHS)
 DISK_MS=$(cmdline guest_disk_ms || echo $DISK_MS)
 DISK_MIB=$(cmdline guest_disk_mib || echo $DISK_MIB)
+DISK_BLOCKS=$(cmdline guest_disk_blocks || echo $DISK_BLOCKS)
 FOLDERS=$(cmdline guest_folders || echo twofish:32,blowfish:16,aes:32)
 FILE_MIB=$(cmdline guest_file_mib || echo $FILE_MIB)
+FILE_MIB_KGPU=$(cmdline guest_file_mib_kgpu || echo ${FILE_MIB_KGPU:-$FILE_MIB})
+FOLDER_BY=$(cmdline guest_folder_by || echo kgpu,stock,kgpu-together)
 TREE_FILES=$(cmdline guest_tree_files || echo $TREE_FILES)
 STEPS=$(cmdline guest_steps || echo caller,disk,folder)
+PARAMS=$(cmdline guest_params | tr ';' ',')
 BACKEND=$(cmdline guest_backend || echo cpu)
 CPUS=$(grep -c ^processor /proc/cpuinfo)
 
 phase kgpu
 # Everything goes to the helper, as far as it has room, and waits for room: the question is what it does, not when to ask it.
-load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=$((MIB + 64)) ring_entries=4096
+load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=$((MIB + 64)) ring_entries=4096 $(words "$PARAMS")
+check "the measuring caller loads" modprobe kgpu_measure
 start_helper --backend "$BACKEND"
-row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan"
+echo "$HELPER" >/sys/module/kgpu_measure/parameters/helper
+row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan${PARAMS:+ params=$PARAMS}"
 
 for step in $(words "$STEPS"); do
 	note "step $step"
@@ -56,4 +66,5 @@ done
 
 for a in $(awk '/\.errors / && $2 > 0 { print $1 }' $COUNTERS); do fail "no request failed" "$a"; done
 result_table
+check "the measuring caller leaves" rmmod kgpu_measure
 stop_helper

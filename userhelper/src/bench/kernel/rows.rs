@@ -47,6 +47,13 @@ pub struct Rows {
     pub notes: Vec<String>,
 }
 
+/// Where the helper ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Guest,
+    Host,
+}
+
 /// One row's words.
 struct Row<'a> {
     line: usize,
@@ -77,7 +84,7 @@ impl Row<'_> {
 /// [`RowError`].
 pub fn read(text: &str) -> Result<Rows, RowError> {
     let mut rows = Rows::default();
-    let mut helper_in_guest = None;
+    let mut helper = None;
     for (line, text) in (1..).zip(text.lines()) {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
         let words = rest.split(' ').filter_map(|word| word.split_once('='));
@@ -87,15 +94,20 @@ pub fn read(text: &str) -> Result<Rows, RowError> {
         };
         let part = match kind {
             "machine" => {
-                let helper = row.text("helper")?;
-                helper_in_guest = Some(helper == "guest");
+                let at = row.text("helper")?;
+                helper = Some(match at {
+                    "guest" => Place::Guest,
+                    _ => Place::Host,
+                });
                 rows.device = format!(
-                    "guest Linux {} with {} processors, helper ({}) in the {helper}",
+                    "guest Linux {} with {} processors, helper ({}) in the {at}",
                     row.text("kernel")?,
                     row.number("cpus")?,
                     row.text("backend")?,
                 );
-                rows.notes = notes(helper == "guest");
+                if let Some(params) = row.words.get("params") {
+                    rows.device += &format!(", module with {}", params.replace(',', " "));
+                }
                 continue;
             }
             "caller" => Part::Caller,
@@ -103,21 +115,27 @@ pub fn read(text: &str) -> Result<Rows, RowError> {
             "folder" => Part::Folder,
             _ => continue,
         };
-        let in_guest = helper_in_guest.ok_or(RowError::NoMachine { line })?;
-        rows.records.push(record(part, &row, in_guest)?);
+        let helper = helper.ok_or(RowError::NoMachine { line })?;
+        rows.records.push(record(part, &row, helper)?);
     }
-    if rows.records.is_empty() {
+    let (Some(helper), false) = (helper, rows.records.is_empty()) else {
         return Err(RowError::None);
-    }
+    };
+    rows.notes = notes(helper, &rows.records);
     Ok(rows)
 }
 
-fn notes(in_guest: bool) -> Vec<String> {
+fn notes(helper: Place, records: &[Record]) -> Vec<String> {
     let guest = "guest s/GB: what all the guest's processors were busy with, without the helper";
-    let helper = if in_guest {
-        "helper s/GB: of the helper in the guest, by its kernel's accounting; User-Mode Linux counts ticks of 10 ms"
-    } else {
-        "helper s/GB: not in these rows, as the helper ran on the host"
+    let known = |record: &Record| record.cpu.is_some_and(|cpu| cpu.helper.is_finite());
+    let helper = match helper {
+        Place::Guest => {
+            "helper s/GB: of the helper in the guest, without what its kernel did for it on User-Mode Linux"
+        }
+        Place::Host if records.iter().any(known) => {
+            "helper s/GB: of the helper on the host, by the host's accounting; none where nothing went to it"
+        }
+        Place::Host => "helper s/GB: not in these rows, as the helper ran on the host",
     };
     vec![guest.to_owned(), helper.to_owned()]
 }
@@ -132,16 +150,36 @@ fn by(part: Part, row: &Row<'_>) -> Result<String, RowError> {
     })
 }
 
-/// Seconds of processor time for 10^9 bytes; the helper's is not known where it ran on the host.
-fn cost(row: &Row<'_>, bytes: f64, in_guest: bool) -> Result<CpuCost, RowError> {
+/// Seconds of processor time for 10^9 bytes.
+///
+/// A helper in the guest is among what kept the guest's processors busy, and its time is that of the measurement. One on
+/// the host is not, and its time, which the host adds, is of everything since the row was begun: of a caller's requests
+/// also those before the time that counts, which are among the bytes that went through kgpu. No time is none that
+/// anybody added.
+fn cost(part: Part, row: &Row<'_>, bytes: f64, at: Place) -> Result<CpuCost, RowError> {
     let (busy, helper) = (row.float("busy-ns")?, row.float("helper-ns")?);
+    if at == Place::Guest {
+        return Ok(CpuCost {
+            helper: helper / bytes,
+            submitter: (busy - helper).max(0.0) / bytes,
+        });
+    }
+    let through = row.float("by-helper")? + row.float("by-fallback")?;
+    let helper_bytes = match part {
+        Part::Caller => through,
+        _ => bytes,
+    };
     Ok(CpuCost {
-        helper: if in_guest { helper / bytes } else { f64::NAN },
-        submitter: (busy - helper).max(0.0) / bytes,
+        helper: if helper > 0.0 && through > 0.0 {
+            helper / helper_bytes
+        } else {
+            f64::NAN
+        },
+        submitter: busy / bytes,
     })
 }
 
-fn record(part: Part, row: &Row<'_>, in_guest: bool) -> Result<Record, RowError> {
+fn record(part: Part, row: &Row<'_>, helper: Place) -> Result<Record, RowError> {
     let line = row.line;
     let algorithm = kgpu_algos::by_name(row.text("what")?);
     let algorithm = algorithm.ok_or(RowError::Field { line, name: "what" })?;
@@ -200,7 +238,7 @@ fn record(part: Part, row: &Row<'_>, in_guest: bool) -> Result<Record, RowError>
         best: gigabytes,
         p50_us,
         p99_us,
-        cpu: Some(cost(row, float(bytes), in_guest)?),
+        cpu: Some(cost(part, row, float(bytes), helper)?),
         checked,
     })
 }
@@ -213,6 +251,20 @@ mod tests {
     const CALLER: &str = "caller by=pool what=xts(twofish) stock=xts(ecb(twofish-generic)) key=64 op=encrypt size=4096 \
         unit=4096 depth=32 threads=1 requests=64 bytes=262144 ns=1000000 p50-ns=2000 p99-ns=3000 cpus=2 busy-ns=900000 \
         helper-ns=500000 taken-back=0 errors=0 checked=4096 wrong=0 by-helper=262144 by-fallback=0 zero-copy=64";
+
+    // What a host with a GPU sent.
+    const HOST: &str = "machine kernel=7.3.4-kgpu-uml cpus=4 backend=cuda helper=host plan=quick params=poll_us=50,merge_kib=256";
+    const HOST_CALLER: &str = "caller by=pool what=xts(aes) stock=xts-aes-lib key=64 op=encrypt size=1048576 unit=4096 depth=64 \
+        threads=1 requests=18355 bytes=19246612480 ns=501160960 p50-ns=1703935 p99-ns=2621439 cpus=4 busy-ns=14311840 \
+        helper-ns=455778220 taken-back=0 errors=0 checked=4194304 wrong=0 by-helper=19313721344 by-fallback=0 zero-copy=18419";
+    const HOST_DISK: &str = "disk by=kgpu what=xts(twofish) key=64 op=write size=131072 unit=4096 depth=32 bytes=1782054912 \
+        ns=1502000000 p50-ns=3424000 p99-ns=7110000 clock-ns=2030000000 cpus=4 busy-ns=3410000000 helper-ns=1195033399 \
+        by-helper=1782054912 by-fallback=0 zero-copy=0";
+    const HOST_STOCK: &str = "disk by=stock what=xts(twofish) key=64 op=read size=131072 unit=4096 depth=8 bytes=334888960 \
+        ns=1502000000 p50-ns=4079000 p99-ns=15007000 clock-ns=1970000000 cpus=4 busy-ns=2240000000 helper-ns=3177379 \
+        by-helper=0 by-fallback=0 zero-copy=0";
+    const HOST_FOLDER: &str = "folder by=kgpu what=cbc(twofish) key=32 op=read-tree bytes=933147 files=200 clock-ns=120000000 \
+        cpus=4 busy-ns=60000000 helper-ns=50969468 by-helper=1548288 by-fallback=0 zero-copy=0";
 
     fn read_lines(lines: &[&str]) -> Result<Rows, RowError> {
         read(&lines.join("\n"))
@@ -234,11 +286,56 @@ mod tests {
     }
 
     #[test]
-    fn a_helper_on_the_host_has_no_time_in_the_rows() {
-        let machine = MACHINE.replace("helper=guest", "helper=host");
-        let row = CALLER.replace("helper-ns=500000", "helper-ns=0");
-        let rows = read_lines(&[&machine, &row]).unwrap();
-        assert!(rows.records[0].cpu.unwrap().helper.is_nan());
+    fn a_helper_on_the_host_has_the_time_that_the_host_added() {
+        let rows = read_lines(&[HOST, HOST_CALLER, HOST_DISK, HOST_STOCK, HOST_FOLDER]).unwrap();
+        let costs: Vec<CpuCost> = rows.records.iter().filter_map(|r| r.cpu).collect();
+        let expected = [
+            (
+                455_778_220.0 / 19_313_721_344.0,
+                14_311_840.0 / 19_246_612_480.0,
+            ),
+            (
+                1_195_033_399.0 / 1_782_054_912.0,
+                3_410_000_000.0 / 1_782_054_912.0,
+            ),
+            (f64::NAN, 2_240_000_000.0 / 334_888_960.0),
+            (50_969_468.0 / 933_147.0, 60_000_000.0 / 933_147.0),
+        ];
+        assert_eq!(costs.len(), expected.len());
+        for (cost, (helper, guest)) in costs.iter().zip(expected) {
+            assert!((cost.submitter - guest).abs() < 1e-9, "{cost:?}");
+            assert_eq!(cost.helper.is_nan(), helper.is_nan(), "{cost:?}");
+            assert!(
+                helper.is_nan() || (cost.helper - helper).abs() < 1e-9,
+                "{cost:?}"
+            );
+        }
+        assert!(
+            rows.notes[1].contains("by the host's accounting"),
+            "{:?}",
+            rows.notes
+        );
+    }
+
+    #[test]
+    fn a_helper_on_the_host_whose_time_nobody_added_has_none() {
+        let row = HOST_CALLER.replace("helper-ns=455778220", "helper-ns=0");
+        let rows = read_lines(&[HOST, &row]).unwrap();
+        let cpu = rows.records[0].cpu.unwrap();
+        assert!(cpu.helper.is_nan() && cpu.submitter > 0.0, "{cpu:?}");
+        assert!(
+            rows.notes[1].contains("not in these rows"),
+            "{:?}",
+            rows.notes
+        );
+    }
+
+    #[test]
+    fn parameters_of_the_module_are_told() {
+        let told = |machine| read_lines(&[machine, HOST_CALLER]).unwrap().device;
+        assert!(told(HOST).ends_with("in the host, module with poll_us=50 merge_kib=256"));
+        let without = HOST.replace(" params=poll_us=50,merge_kib=256", "");
+        assert!(told(&without).ends_with("helper (cuda) in the host"));
     }
 
     #[test]

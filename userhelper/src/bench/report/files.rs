@@ -42,7 +42,7 @@ pub fn csv(records: &[Record]) -> String {
                 .as_ref()
                 .map(pick)
                 .filter(|cost| cost.is_finite())
-                .map_or(String::new(), |cost| format!("{cost:.5}"))
+                .map_or(String::new(), |cost| format!("{cost:.7}"))
         };
         let cells = [
             r.part.name().to_owned(),
@@ -115,6 +115,7 @@ pub fn json(report: &Report) -> String {
             "name": machine.name,
             "processor": machine.processor,
             "processors": machine.processors,
+            "all_processors": machine.all,
             "kernel": machine.kernel,
             "device": machine.device,
         },

@@ -11,8 +11,10 @@ pub struct Machine {
     pub name: String,
     /// The processor's name.
     pub processor: String,
-    /// Processors.
+    /// Processors that this process may run on: what libraries have.
     pub processors: usize,
+    /// All of the machine's.
+    pub all: usize,
     /// The kernel's release.
     pub kernel: String,
     /// The device and its driver; empty without one.
@@ -27,16 +29,24 @@ fn processor_name(cpuinfo: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+/// How many processors /proc/cpuinfo tells of.
+fn processor_count(cpuinfo: &str) -> usize {
+    let heads = cpuinfo.lines().map(|line| line.split('\t').next());
+    heads.filter(|head| *head == Some("processor")).count()
+}
+
 impl Machine {
     /// This machine.
     #[must_use]
     pub fn here(name: &str, device: &str) -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let processors = all_processors();
         Self {
             name: name.to_owned(),
-            processor: processor_name(&read("/proc/cpuinfo"))
-                .unwrap_or_else(|| "unknown processor".to_owned()),
-            processors: all_processors(),
+            processor: processor_name(&cpuinfo).unwrap_or_else(|| "unknown processor".to_owned()),
+            processors,
+            all: processor_count(&cpuinfo).max(processors),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             device: device.to_owned(),
         }
@@ -49,7 +59,11 @@ impl Machine {
         if !self.name.is_empty() {
             parts.push(self.name.clone());
         }
-        parts.push(format!("{} x {}", self.processors, self.processor));
+        let count = match (self.processors, self.all) {
+            (own, all) if own == all => all.to_string(),
+            (own, all) => format!("{own} of {all}"),
+        };
+        parts.push(format!("{count} x {}", self.processor));
         if !self.device.is_empty() {
             parts.push(self.device.clone());
         }
@@ -116,5 +130,21 @@ mod tests {
         let text = "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: other\n";
         assert_eq!(processor_name(text).as_deref(), Some("Some CPU @ 2 GHz"));
         assert_eq!(processor_name(""), None);
+    }
+
+    #[test]
+    fn a_part_of_the_processors_is_told_as_such() {
+        let text = "processor\t: 0\nprocessor\t: 1\nmodel name\t: processor\n";
+        assert_eq!(processor_count(text), 2);
+        let machine = |processors| Machine {
+            name: String::new(),
+            processor: "Some CPU".to_owned(),
+            processors,
+            all: 16,
+            kernel: "7".to_owned(),
+            device: String::new(),
+        };
+        assert_eq!(machine(8).line(), "8 of 16 x Some CPU; Linux 7");
+        assert_eq!(machine(16).line(), "16 x Some CPU; Linux 7");
     }
 }

@@ -12,6 +12,7 @@ type Column = (&'static str, bool, fn(&Record) -> String);
 fn rate(value: f64) -> String {
     // Three digits and more, whatever the size.
     match value {
+        0.0 => "0".to_owned(),
         v if v >= 100.0 => format!("{v:.0}"),
         v if v >= 10.0 => format!("{v:.1}"),
         v if v >= 0.1 => format!("{v:.3}"),
@@ -30,7 +31,7 @@ fn cost(record: &Record, pick: fn(&CpuCost) -> f64) -> String {
         .as_ref()
         .map(pick)
         .filter(|cost| cost.is_finite());
-    cost.map_or_else(|| "-".to_owned(), |cost| format!("{cost:.3}"))
+    cost.map_or_else(|| "-".to_owned(), rate)
 }
 
 const BY: Column = ("by", false, |r| r.by.clone());
@@ -263,6 +264,21 @@ mod tests {
     fn small_rates_keep_their_digits() {
         let told = [123.4, 12.34, 1.234, 0.012_34, 0.000_123_4].map(rate);
         assert_eq!(told, ["123", "12.3", "1.234", "0.01234", "0.0001234"]);
+    }
+
+    #[test]
+    fn small_costs_keep_their_digits() {
+        let told = |submitter| {
+            let mut record = record(Part::Caller, "kgpu, pool buffers", "xts(a)");
+            record.cpu = Some(CpuCost {
+                helper: f64::NAN,
+                submitter,
+            });
+            cost(&record, |cost| cost.submitter)
+        };
+        assert_eq!(told(14_311_840.0 / 19_246_612_480.0), "0.0007436");
+        assert_eq!(told(0.0), "0");
+        assert_eq!(told(f64::NAN), "-");
     }
 
     #[test]
