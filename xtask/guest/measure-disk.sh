@@ -1,24 +1,36 @@
-# The benchmark's dm-crypt volumes on a ram disk: fio, by kgpu and by the stock driver in the same kernel. Part of the
-# suite `bench`.
+# The benchmark's dm-crypt volumes on ram disks: fio, by kgpu and by the stock driver in the same kernel. Part of the
+# suite `bench`. Each volume has a ram disk and jobs of fio of its own; all of them are at work at once.
 
 BLOCK_RANDOM=4096
 
-# disk_table DRIVER BITS SECTOR: dm-crypt's table; a driver's own name keeps others out, whatever their priority.
+# disk_table DRIVER BITS SECTOR VOLUME: dm-crypt's table; a driver's own name keeps others out, whatever their priority.
 disk_table() {
 	_hex=$(head -c $(($2 / 8)) /tmp/disk.key | od -An -v -tx1 | tr -d ' \n')
-	echo "0 $(($DISK_MIB * 2048)) crypt capi:$1-plain64 $_hex 0 $DISK 0 1 sector_size:$3"
+	echo "0 $(($DISK_MIB * 2048)) crypt capi:$1-plain64 $_hex 0 /dev/ram$4 0 1 sector_size:$3"
 }
+# volumes: their numbers, as words.
+volumes() { seq 0 $((DISK_VOLUMES - 1)); }
 # disk_open BY CIPHER BITS SECTOR
 disk_open() {
 	case $1 in
 	kgpu) _driver=xts-$2-kgpu ;;
 	stock) _driver="xts($2)" ;;
 	esac
-	disk_table "$_driver" "$3" "$4" | dmsetup create bench
+	for _volume in $(volumes); do
+		disk_table "$_driver" "$3" "$4" "$_volume" | dmsetup create bench"$_volume" || return 1
+	done
 }
-disk_close() { dmsetup remove --retry bench; }
-# disk_digest: of the plaintext of the whole disk, read from the disk.
-disk_digest() { dd if=/dev/mapper/bench bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1; }
+disk_close() { for _volume in $(volumes); do dmsetup remove --retry bench"$_volume" || return 1; done; }
+# disk_fill: each volume as a whole.
+disk_fill() {
+	for _volume in $(volumes); do
+		dd if=/dev/urandom of=/dev/mapper/bench"$_volume" bs=1M count="$DISK_MIB" oflag=direct || return 1
+	done
+}
+# disk_digest: of the plaintext of the whole volumes, read from the disks.
+disk_digest() {
+	for _volume in $(volumes); do dd if=/dev/mapper/bench"$_volume" bs=1M iflag=direct 2>/dev/null; done | sha256sum | cut -d' ' -f1
+}
 
 # blocks_of RW: the sizes of its blocks, as words.
 blocks_of() { case $1 in rand*) echo $BLOCK_RANDOM ;; *) words "$DISK_BLOCKS" ;; esac }
@@ -26,11 +38,14 @@ blocks_of() { case $1 in rand*) echo $BLOCK_RANDOM ;; *) words "$DISK_BLOCKS" ;;
 # disk_row BY CIPHER BITS SECTOR RW DEPTH BLOCK: one run of fio and its row.
 disk_row() {
 	_before=$(own "xts($2)")
+	# Processes: threads of one wait for each other wherever User-Mode Linux enters it.
+	_jobs=$(for _volume in $(volumes); do echo "--name=bench$_volume --filename=/dev/mapper/bench$_volume"; done)
 	mark
 	_clocks=$(clocks)
-	if ! fio --name=bench --filename=/dev/mapper/bench --size="$DISK_MIB"M --rw="$5" --bs="$7" --iodepth="$6" --direct=1 \
-		--ioengine=libaio --time_based --runtime="$DISK_MS"ms --thread --norandommap --randrepeat=1 \
-		--output-format=terse --terse-version=3 --percentile_list=50:99 >/tmp/fio.out 2>&1; then
+	# shellcheck disable=SC2086
+	if ! fio --size="$DISK_MIB"M --rw="$5" --bs="$7" --iodepth="$6" --direct=1 --numjobs="$DISK_JOBS" --group_reporting \
+		--ioengine=libaio --time_based --runtime="$DISK_MS"ms --norandommap --randrepeat=1 \
+		--output-format=terse --terse-version=3 --percentile_list=50:99 $_jobs >/tmp/fio.out 2>&1; then
 		fail "disk $*" "$(tail -n 1 /tmp/fio.out)"
 		return
 	fi
@@ -38,7 +53,7 @@ disk_row() {
 	case $5 in *read) _at=6 _percent=18 ;; *) _at=47 _percent=59 ;; esac
 	_numbers=$(grep '^3;' /tmp/fio.out | cut -d';' -f$_at,$((_at + 3)),$_percent,$((_percent + 1)) |
 		sed 's/;[0-9.]*%=/;/g' | awk -F';' '{ printf "bytes=%.0f ns=%.0f p50-ns=%.0f p99-ns=%.0f", $1 * 1024, $2 * 1000000, $3 * 1000, $4 * 1000 }')
-	row "disk by=$1 what=xts($2) key=$(($3 / 8)) op=$5 size=$7 unit=$4 depth=$6 $_numbers $_spent $(own_since "xts($2)" "$_before")"
+	row "disk by=$1 what=xts($2) key=$(($3 / 8)) op=$5 size=$7 unit=$4 depth=$6 threads=$((DISK_VOLUMES * DISK_JOBS)) volumes=$DISK_VOLUMES $_numbers $_spent $(own_since "xts($2)" "$_before")"
 	RAN=$((RAN + 1))
 }
 
@@ -50,9 +65,8 @@ done
 # Runs of one disk by one driver.
 RUNS=0
 for rw in $(words "$RW"); do RUNS=$((RUNS + $(blocks_of "$rw" | wc -w) * $(words "$DISK_DEPTHS" | wc -w))); done
-check "a ram disk of $DISK_MIB MiB" modprobe brd rd_nr=1 rd_size=$((DISK_MIB * 1024))
+check "$DISK_VOLUMES ram disks of $DISK_MIB MiB" modprobe brd rd_nr="$DISK_VOLUMES" rd_size=$((DISK_MIB * 1024))
 modprobe dm_crypt
-DISK=/dev/ram0
 head -c 64 /dev/urandom >/tmp/disk.key
 for disk in $(words "$DISKS"); do
 	cipher=$(part 1 "$disk") bits=$(part 2 "$disk") sector=$(part 3 "$disk")
@@ -63,7 +77,7 @@ for disk in $(words "$DISKS"); do
 		check "$name: opens by $by" disk_open $by "$cipher" "$bits" "$sector"
 		if [ $by = kgpu ]; then
 			# All of it, so that reads find what was written, and the ram disk has its pages.
-			check "$name: kgpu writes all of it" dd if=/dev/urandom of=/dev/mapper/bench bs=1M count="$DISK_MIB" oflag=direct
+			check "$name: kgpu writes all of it" disk_fill
 		fi
 		before=$(own "xts($cipher)")
 		for rw in $(words "$RW"); do
@@ -88,4 +102,4 @@ for disk in $(words "$DISKS"); do
 	done
 	same "$name: every run" $((2 * RUNS)) $RAN
 done
-check "the ram disk goes" rmmod brd
+check "the ram disks go" rmmod brd

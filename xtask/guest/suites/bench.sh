@@ -6,7 +6,8 @@
 #   guest_steps     caller, disk, folder
 #   guest_algorithms, guest_ops, guest_ways, guest_sizes, guest_depths, guest_ms, guest_mib: the caller's
 #   guest_disks     as cipher:keybits:sector; guest_rw, guest_disk_depths, guest_disk_ms, guest_disk_mib; guest_disk_blocks:
-#                   bytes of the blocks of sequential runs
+#                   bytes of the blocks of sequential runs; guest_disk_volumes at once (default 1), each with its ram disk of
+#                   guest_disk_mib, and guest_disk_jobs of fio for each (default 1)
 #   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files; guest_folder_by: out of kgpu, stock, kgpu-together;
 #                   guest_file_mib_kgpu: no more of the large file by `kgpu`, which does one extent after the other
 #   guest_params    more parameters of the module, as poll_us=50;merge_kib=256
@@ -41,6 +42,8 @@ DISK_DEPTHS=$(cmdline guest_disk_depths || echo $DISK_DEPTHS)
 DISK_MS=$(cmdline guest_disk_ms || echo $DISK_MS)
 DISK_MIB=$(cmdline guest_disk_mib || echo $DISK_MIB)
 DISK_BLOCKS=$(cmdline guest_disk_blocks || echo $DISK_BLOCKS)
+DISK_VOLUMES=$(cmdline guest_disk_volumes || echo 1)
+DISK_JOBS=$(cmdline guest_disk_jobs || echo 1)
 FOLDERS=$(cmdline guest_folders || echo twofish:32,blowfish:16,aes:32)
 FILE_MIB=$(cmdline guest_file_mib || echo $FILE_MIB)
 FILE_MIB_KGPU=$(cmdline guest_file_mib_kgpu || echo ${FILE_MIB_KGPU:-$FILE_MIB})

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn reading_is_decryption_to_the_peers() {
         let text = "machine kernel=7.3 cpus=2 backend=cpu helper=guest plan=quick\n\
-                    disk by=kgpu what=xts(twofish) key=64 op=randread size=4096 unit=512 depth=8 bytes=8192 ns=1000 p50-ns=5 \
+                    disk by=kgpu what=xts(twofish) key=64 op=randread size=4096 unit=512 depth=8 threads=2 bytes=8192 ns=1000 p50-ns=5 \
                     p99-ns=9 clock-ns=2000 cpus=2 busy-ns=1500 helper-ns=500 by-helper=8192 by-fallback=0 zero-copy=0\n\
                     folder by=stock what=cbc(blowfish) key=16 op=tree-write bytes=100 files=2 clock-ns=10000000 cpus=2 \
                     busy-ns=1 helper-ns=0 by-helper=0 by-fallback=0 zero-copy=0\n";

@@ -231,7 +231,7 @@ fn record(part: Part, row: &Row<'_>, helper: Place) -> Result<Record, RowError> 
         },
         keys: u64::from(key_bits > 0),
         threads: match part {
-            Part::Caller => usize::try_from(row.number("threads")?).unwrap_or(0),
+            Part::Caller | Part::Disk => usize::try_from(row.number("threads")?).unwrap_or(0),
             _ => 0,
         },
         gigabytes,
@@ -257,10 +257,10 @@ mod tests {
     const HOST_CALLER: &str = "caller by=pool what=xts(aes) stock=xts-aes-lib key=64 op=encrypt size=1048576 unit=4096 depth=64 \
         threads=1 requests=18355 bytes=19246612480 ns=501160960 p50-ns=1703935 p99-ns=2621439 cpus=4 busy-ns=14311840 \
         helper-ns=455778220 taken-back=0 errors=0 checked=4194304 wrong=0 by-helper=19313721344 by-fallback=0 zero-copy=18419";
-    const HOST_DISK: &str = "disk by=kgpu what=xts(twofish) key=64 op=write size=131072 unit=4096 depth=32 bytes=1782054912 \
+    const HOST_DISK: &str = "disk by=kgpu what=xts(twofish) key=64 op=write size=131072 unit=4096 depth=32 threads=1 volumes=1 bytes=1782054912 \
         ns=1502000000 p50-ns=3424000 p99-ns=7110000 clock-ns=2030000000 cpus=4 busy-ns=3410000000 helper-ns=1195033399 \
         by-helper=1782054912 by-fallback=0 zero-copy=0";
-    const HOST_STOCK: &str = "disk by=stock what=xts(twofish) key=64 op=read size=131072 unit=4096 depth=8 bytes=334888960 \
+    const HOST_STOCK: &str = "disk by=stock what=xts(twofish) key=64 op=read size=131072 unit=4096 depth=8 threads=1 volumes=1 bytes=334888960 \
         ns=1502000000 p50-ns=4079000 p99-ns=15007000 clock-ns=1970000000 cpus=4 busy-ns=2240000000 helper-ns=3177379 \
         by-helper=0 by-fallback=0 zero-copy=0";
     const HOST_FOLDER: &str = "folder by=kgpu what=cbc(twofish) key=32 op=read-tree bytes=933147 files=200 clock-ns=120000000 \
