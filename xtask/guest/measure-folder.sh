@@ -4,9 +4,10 @@
 # use_module BY: which eCryptfs is loaded from here on.
 use_module() {
 	! loaded ecryptfs || rmmod ecryptfs
+	# With all that either of them needs.
+	modprobe ecryptfs || return 1
 	case $1 in
-	*-together) insmod /usr/lib/kgpu/ecryptfs.ko ;;
-	*) modprobe ecryptfs ;;
+	*-together) rmmod ecryptfs && insmod /usr/lib/kgpu/ecryptfs.ko ;;
 	esac
 }
 
@@ -50,9 +51,9 @@ folder_row() {
 	RAN=$((RAN + 1))
 }
 # Each ends when the data is with the lower file system, or begins when none is in memory.
-write_file() { dd if=$from/file of=/mnt/crypt/file bs=1M conv=fsync; }
+write_file() { dd if=$from/file of=/mnt/crypt/file bs=$FILE_BLOCK conv=fsync; }
 write_tree() { cp -r $from/tree /mnt/crypt/tree && sync -f /mnt/crypt; }
-read_file() { dd if=/mnt/crypt/file of=/dev/null bs=1M; }
+read_file() { dd if=/mnt/crypt/file of=/dev/null bs=$FILE_BLOCK; }
 read_tree() { find /mnt/crypt/tree -type f -exec cat {} + >/dev/null; }
 
 # source_make MIB: the folder that is written, with a large file of so many MiB, in $from; its bytes in $file_bytes, its digest

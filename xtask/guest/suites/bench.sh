@@ -9,7 +9,8 @@
 #                   bytes of the blocks of sequential runs; guest_disk_volumes at once (default 1), each with its ram disk of
 #                   guest_disk_mib, and guest_disk_jobs of fio for each (default 1)
 #   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files; guest_folder_by: out of kgpu, stock, kgpu-together;
-#                   guest_file_mib_kgpu: no more of the large file by `kgpu`, which does one extent after the other
+#                   guest_file_mib_kgpu: no more of the large file by `kgpu`, which does one extent after the other;
+#                   guest_file_block: bytes of a read or write of it (default 1M)
 #   guest_params    more parameters of the module, as poll_us=50;merge_kib=256
 #   guest_backend   of `kgpu serve` in the guest (default cpu); `vhost-user`: the helper is the host's
 . /suite/lib.sh
@@ -44,6 +45,7 @@ DISK_MIB=$(cmdline guest_disk_mib || echo $DISK_MIB)
 DISK_BLOCKS=$(cmdline guest_disk_blocks || echo $DISK_BLOCKS)
 DISK_VOLUMES=$(cmdline guest_disk_volumes || echo 1)
 DISK_JOBS=$(cmdline guest_disk_jobs || echo 1)
+FILE_BLOCK=$(cmdline guest_file_block || echo 1M)
 FOLDERS=$(cmdline guest_folders || echo twofish:32,blowfish:16,aes:32)
 FILE_MIB=$(cmdline guest_file_mib || echo $FILE_MIB)
 FILE_MIB_KGPU=$(cmdline guest_file_mib_kgpu || echo ${FILE_MIB_KGPU:-$FILE_MIB})
