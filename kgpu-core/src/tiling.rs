@@ -184,6 +184,8 @@ impl<R: Fn(u32, &mut [u8])> Iterator for Tiles<'_, R> {
     type Item = Tile;
 
     fn next(&mut self) -> Option<Tile> {
-        self.next_from(self.place.src + u64::from(self.at), u32::MAX)
+        // Behind the last tile there need not be an address.
+        let src = self.place.src.wrapping_add(u64::from(self.at));
+        self.next_from(src, u32::MAX)
     }
 }

@@ -1,29 +1,35 @@
 //! Delivering results: copying them out of the pool and telling their submitters.
 
-use kgpu_core::abi::Op;
+use kgpu_core::abi::{Op, SessionState};
 use kgpu_core::algorithm::{Algorithm, IV_BYTES_MAX, Mode};
 use kgpu_core::iv;
 
+use super::fall_back;
 use crate::chain::Chain;
-use crate::counters;
+use crate::counters::{self, Reason};
 use crate::ffi::{self, Job, lock};
 use crate::held::tell_of_room;
 use crate::session::Session;
 
 /// Delivers chains of results, in the order in which they came. All copies first, so that the lock is taken once to
 /// give their room back, and before their submitters are told: they may ask for it at once.
+///
+/// A helper that was quarantined meanwhile is believed in nothing, and may be writing all over its pool: what is not copied
+/// by then the fallback computes, from sources that are as they were.
 pub fn all(last: Job) {
     // Turned around: what was submitted first lies first in memory, too, more often than not.
-    let (mut rest, mut first) = (Some(last), None);
-    while let Some(mut job) = rest {
-        rest = core::mem::replace(&mut job.core_mut().before, first.take());
-        first = Some(job);
+    let (mut lot, mut copied) = (turned(Some(last)), None);
+    while let Some(mut job) = lot {
+        lot = job.core_mut().before.take();
+        if is_believed(&job) {
+            copy_chain_out(&job);
+            job.core_mut().before = copied.take();
+            copied = Some(job);
+        } else {
+            fall_back(Chain::new(job), Reason::Quarantine);
+        }
     }
-    let mut at = first.as_ref();
-    while let Some(job) = at {
-        copy_chain_out(job);
-        at = job.core().before.as_ref();
-    }
+    let mut first = turned(copied);
     give_back(first.as_mut());
     tell_of_room();
     let now = ffi::now();
@@ -31,6 +37,22 @@ pub fn all(last: Job) {
         first = job.core_mut().before.take();
         done(Chain::new(job), now);
     }
+}
+
+/// Chains by their first requests, in the other order.
+fn turned(mut rest: Option<Job>) -> Option<Job> {
+    let mut first = None;
+    while let Some(mut job) = rest {
+        rest = core::mem::replace(&mut job.core_mut().before, first.take());
+        first = Some(job);
+    }
+    first
+}
+
+/// Whether a chain's results are still those that were believed.
+fn is_believed(first: &Job) -> bool {
+    let held = first.core().held.as_ref();
+    held.is_none_or(|held| held.session().state() != SessionState::Quarantined)
 }
 
 /// Copies a chain's results out, each from its place in the pool of the room before it.

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use kgpu_core::abi::{AttachFlags, IOC_START, Op, SessionState};
+use kgpu_core::peer::Lie;
 
 use super::{World, bytes};
 use crate::counters::Reason;
@@ -82,6 +83,36 @@ fn results_are_delivered_after_their_helper_is_gone() {
         request.assert_right();
         assert_eq!(request.fallbacks(), 0);
     }
+}
+
+#[test]
+fn results_of_a_helper_that_is_quarantined_meanwhile_are_not_delivered() {
+    let (mut world, tfm) = expecting("ctr(aes)");
+    world.set(DELIVER_KIB, "1");
+    let requests: Vec<_> = (0..4)
+        .map(|i| cipher(&tfm, 4096, i))
+        .chain((4..6).map(|i| cipher(&tfm, 4096, i).in_place()))
+        .collect();
+    for request in &requests {
+        request.submit();
+    }
+    world.passes();
+    world.helper().serve();
+    world.engine.pass();
+    assert_eq!(waiting(), 6);
+    world.helper().misplace(Lie::TailAhead);
+    world.engine.pass();
+    assert_eq!(world.state(), SessionState::Quarantined);
+    // What it does to its pool from then on hurts nobody.
+    let pool = &world.helper().session.pool;
+    pool.write(0, &vec![0xaa; usize::try_from(pool.bytes()).unwrap()]);
+    mock::run_work();
+    for request in &requests {
+        request.assert_right();
+        assert_eq!(request.fallbacks(), 1);
+    }
+    assert_eq!(world.fell_back(Reason::Quarantine), 6);
+    world.assert_balanced();
 }
 
 #[test]
