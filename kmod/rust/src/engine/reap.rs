@@ -23,6 +23,12 @@ impl Active {
             self.quarantine(format_args!("{wrong}"));
             return true;
         }
+        // Also while nothing is sent, as when all that is queued went in few requests: an impossible word is found out by
+        // the next pass, not by the next request.
+        if let Err(error) = self.submissions.free(self.session.helper.words()) {
+            self.broken(&error);
+            return true;
+        }
         let mut any = false;
         let mut landed = Landed::new();
         // At most a ring full a pass, however fast the helper posts.
