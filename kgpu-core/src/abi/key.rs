@@ -60,10 +60,20 @@ impl KeyEntry {
     #[must_use]
     pub fn new(generation: u32, algorithm: super::AlgorithmId, key: &[u8]) -> Option<Self> {
         let mut entry = Self::empty(generation);
-        entry.algorithm = algorithm.0;
-        entry.key_len = u16::try_from(key.len()).ok()?;
-        entry.key.get_mut(..key.len())?.copy_from_slice(key);
-        Some(entry)
+        entry.fill(algorithm, key).then_some(entry)
+    }
+
+    /// Gives an empty slot its key, where it lies: an entry that is returned may leave a copy of the key on the stack.
+    /// `false`, and no key, when it is longer than any algorithm's.
+    #[must_use]
+    pub fn fill(&mut self, algorithm: super::AlgorithmId, key: &[u8]) -> bool {
+        let (Ok(len), Some(to)) = (u16::try_from(key.len()), self.key.get_mut(..key.len())) else {
+            return false;
+        };
+        to.copy_from_slice(key);
+        self.algorithm = algorithm.0;
+        self.key_len = len;
+        true
     }
 
     /// The key's bytes; `None` when the length is impossible.

@@ -79,16 +79,16 @@ impl Wanted<'_> {
         }
     }
 
-    /// What is written into its slot. To be cleared by whoever gets it.
-    fn entry(&self, guard: &mut Guard, generation: u32, algorithm: &Algorithm) -> Option<KeyEntry> {
+    /// Puts it into what is written into its slot. To be cleared by whoever gets it.
+    fn fill(&self, guard: &mut Guard, algorithm: &Algorithm, entry: &mut KeyEntry) -> bool {
         let key = match self {
             Self::Of(tfm) => {
                 let key = tfm.key.get(guard);
-                key.bytes.0.get(..key.len)?
+                key.bytes.0.get(..key.len)
             }
-            Self::Known(_, bytes) => bytes,
+            Self::Known(_, bytes) => Some(*bytes),
         };
-        KeyEntry::new(generation, algorithm.id, key)
+        key.is_some_and(|key| entry.fill(algorithm.id, key))
     }
 
     /// Whether its owner may have so many bytes more in flight, and one more slot if `slot`. Nobody's share is asked
@@ -499,10 +499,12 @@ fn take_slot(
     };
     let first = slots.in_flight(slot) == 1;
     if fill {
-        if let Some(mut entry) = wanted.entry(guard, generation, algorithm) {
+        // Filled and cleared where it lies: a key that is handed from one to the other stays on the stack.
+        let mut entry = KeyEntry::empty(generation);
+        if wanted.fill(guard, algorithm, &mut entry) {
             keytable::write(session.control.words(), &session.layout, slot, &entry);
-            entry.key.zeroize();
         }
+        entry.key.zeroize();
         GLOBAL.key_fills.add(1);
     }
     Some(TakenSlot {
