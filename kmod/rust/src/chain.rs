@@ -31,11 +31,6 @@ impl Chain {
         &self.first
     }
 
-    /// The first request.
-    pub const fn first_mut(&mut self) -> &mut Job {
-        &mut self.first
-    }
-
     /// The first request, with all the rest as its `next`.
     #[must_use]
     pub fn into_first(self) -> Job {
