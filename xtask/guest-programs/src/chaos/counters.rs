@@ -109,6 +109,11 @@ impl Counters {
         c
     }
 
+    /// Whether a helper is attached, or one that was taken over from is still finishing.
+    pub const fn has_session(&self) -> bool {
+        self.sessions > self.closed
+    }
+
     /// Requests that have come to an end, whoever computed them: what an application sees as progress.
     pub const fn ended(&self) -> u64 {
         self.helper + self.fallback

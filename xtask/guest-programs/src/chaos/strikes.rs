@@ -160,9 +160,10 @@ impl Field {
 
     /// Waits for the end of the session that `before` was in, and for the next one to serve.
     fn next_serves(&mut self, step: &Step, before: &Counters) -> Result<Counters, Trouble> {
-        let closed = self
-            .watch
-            .until("the end of the session", |c| c.closed > before.closed)?;
+        // It may have been retired just before it was struck.
+        let closed = self.watch.until("the end of the session", |c| {
+            c.closed > before.closed || !before.has_session()
+        })?;
         set_deadline(TESTING)?;
         self.helper = self.next(step)?;
         self.serves(&closed)?;
@@ -191,7 +192,9 @@ impl Field {
             .until("requests taken back at the deadline", |c| {
                 taken = c.deadline - before.deadline;
                 let over = c.quarantines > before.quarantines || c.closed > before.closed;
-                over || (taken > 0 && (c.in_flight == 0 || taken >= stopped.in_flight))
+                // Retired just before, it has nothing, and attaches anew only when it goes on.
+                over || !stopped.has_session()
+                    || (taken > 0 && (c.in_flight == 0 || taken >= stopped.in_flight))
             })?;
         let hang = struck.elapsed();
         if before.in_flight.max(stopped.in_flight) == 0 {
@@ -214,13 +217,17 @@ impl Field {
         let mut old = std::mem::replace(&mut self.helper, next);
         // The old one may have been retired just before: then the new one did not take over.
         let swapped = self.watch.until("a takeover", |c| {
-            c.takeovers > before.takeovers || c.closed > before.closed
+            let attached_only = !before.has_session() && c.sessions > before.sessions;
+            c.takeovers > before.takeovers || c.closed > before.closed || attached_only
         })?;
         let took_over = swapped.takeovers > before.takeovers;
         let struck = self.watch.looked();
         self.serves(&swapped)?;
         let recovery = struck.elapsed();
-        if !old.ends_within(FAREWELL) {
+        if !took_over {
+            // Retired, it goes on trying to attach anew while another one is there, longer than a farewell takes.
+            old.kill();
+        } else if !old.ends_within(FAREWELL) {
             return Err(Trouble::Broken(
                 "a helper that was taken over from does not end".to_owned(),
             ));
