@@ -2,12 +2,13 @@
 //!
 //! `errnos` provokes every refusal of the device; `open` tries to open it; `residue` looks for keys
 //! and data in memory; `fuzz` calls the device at random; `nth` lets every single allocation of a call
-//! fail; `chaos` strikes at helpers while volumes are at work, and `hog` takes memory for it. Helpers that
-//! lie are `evil-helper`'s.
+//! fail; `faulting` writes what is not in memory; `chaos` strikes at helpers while volumes are at work,
+//! and `hog` takes memory for it. Helpers that lie are `evil-helper`'s.
 #![deny(unsafe_code)]
 
 mod chaos;
 mod errnos;
+mod faulting;
 mod fuzz;
 mod nth;
 mod pressure;
@@ -41,6 +42,13 @@ enum What {
         mib: usize,
         /// The file
         enough: std::path::PathBuf,
+    },
+    /// Write to a file what is not in memory, or nowhere, when it is wanted
+    Faulting {
+        /// Where the file is made
+        folder: std::path::PathBuf,
+        /// A folder of another file system
+        scratch: std::path::PathBuf,
     },
     /// Strike at helpers at random moments while the volumes are at work
     Chaos(chaos::Options),
@@ -76,6 +84,10 @@ fn main() -> ExitCode {
             Err(error) => failure(&error),
         },
         What::Pressure { mib, enough } => match pressure::run(mib, &enough) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        },
+        What::Faulting { folder, scratch } => match faulting::run(&folder, &scratch) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error),
         },

@@ -79,6 +79,15 @@ read_set() {
 	check "$3, $1: unmounts" umount /mnt/crypt
 }
 
+# faulting WHO CIPHER: what is written is not in memory, or nowhere.
+faulting() {
+	mkdir -p /tmp/lower-faulting
+	check "$1: mounts to fault" ecryptfs_mount /tmp/lower-faulting /mnt/crypt "$(part 1 "$2")" "$(part 2 "$2")"
+	check "$1: writes its own pages, and memory that ends within" kgpu-guest faulting /mnt/crypt /tmp
+	check "$1: unmounts after faults" umount /mnt/crypt
+	rm -r /tmp/lower-faulting
+}
+
 # truncations WHO CIPHER: files cut and grown while write-back has their pages.
 truncations() {
 	if grep -q "User Mode Linux" /proc/cpuinfo && [ "$(grep -c ^processor /proc/cpuinfo)" -gt 1 ]; then
@@ -162,6 +171,7 @@ module stock
 for c in $CIPHERS; do write_set "$c" /tmp/stock-"$(part 1 "$c")" "stock"; done
 full stock twofish:32
 truncations stock twofish:32
+faulting stock twofish:32
 mkdir -p /tmp/lower-damaged
 check "files to damage" ecryptfs_mount /tmp/lower-damaged /mnt/crypt twofish 32
 for f in whole cut-header cut-page cut-data magic bit; do bytes 50 400000 >/mnt/crypt/$f; done
@@ -184,6 +194,7 @@ check "batches were made" test "$(most_in_flight)" -ge 1
 full changed twofish:32
 same "without room: the same end as stock" "$(cat /tmp/full.stock)" "$(cat /tmp/full.changed)"
 truncations changed twofish:32
+faulting changed twofish:32
 damaged changed
 check "something is damaged" grep -q "magic 1" /tmp/damaged.stock
 check "damaged files: the same errors and bytes as stock" cmp /tmp/damaged.stock /tmp/damaged.changed
@@ -214,6 +225,7 @@ for c in $CIPHERS; do
 	row "kgpu, $c: $(($(counter "cbc($cipher).helper.requests") - before)) requests to the helper, $most together"
 done
 truncations kgpu blowfish:16
+faulting kgpu blowfish:16
 
 note "the helper is killed under fio"
 mkdir -p /tmp/kill
