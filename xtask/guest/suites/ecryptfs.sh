@@ -1,6 +1,6 @@
 # eCryptfs with our change (kmod/patches/ecryptfs) beside the stock module: what one wrote the other reads, with stock
-# ciphers and through kgpu; full and damaged lower files; a helper that is killed. On the command line, `measure=MIB`
-# adds a table of throughputs and `ciphers=CIPHER:KEYBYTES` takes one cipher only.
+# ciphers and through kgpu; full and damaged lower files; writes of what is not in memory; a helper that is killed. On the
+# command line, `measure=MIB` adds a table of throughputs and `ciphers=CIPHER:KEYBYTES` takes one cipher only.
 . /suite/lib.sh
 . /suite/volumes.sh
 . /suite/chain.sh

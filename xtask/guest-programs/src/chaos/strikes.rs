@@ -224,7 +224,7 @@ impl Field {
         let struck = self.watch.looked();
         self.serves(&swapped)?;
         let recovery = struck.elapsed();
-        if !took_over {
+        if !took_over && old.who == Who::Product {
             // Retired, it goes on trying to attach anew while another one is there, longer than a farewell takes.
             old.kill();
         } else if !old.ends_within(FAREWELL) {
