@@ -3,22 +3,38 @@
 #include <linux/kthread.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
-#include <linux/wait.h>
+#include <linux/sched/task.h>
 #include "glue.h"
 
-static DECLARE_WAIT_QUEUE_HEAD(kgpu_engine_wait);
 static atomic_t kgpu_engine_wanted = ATOMIC_INIT(0);
+/* Referenced until the module's end: who wakes it need not know whether it still runs. */
 static struct task_struct *kgpu_engine;
 
+/*
+ * Without a wait queue: its lock would be held while the engine's processor is told, and the engine, awake at
+ * once, would spin for it.
+ */
 void kgpu_glue_wake_engine(void)
 {
 	/* What it is wanted for comes before the look whether it is wanted already. */
 	smp_mb();
 	if (atomic_read(&kgpu_engine_wanted))
 		return;
-	/* Who made it wanted wakes it. */
-	if (!atomic_xchg(&kgpu_engine_wanted, 1) && waitqueue_active(&kgpu_engine_wait))
-		wake_up(&kgpu_engine_wait);
+	/* Who made it wanted wakes it; where it runs, it looks once more before it sleeps. */
+	if (!atomic_xchg(&kgpu_engine_wanted, 1) && !task_is_running(kgpu_engine))
+		wake_up_process(kgpu_engine);
+}
+
+/* Sleeps so many nanoseconds, or until it is wanted. */
+static void kgpu_engine_sleep(u64 ns)
+{
+	long timeout = ns == U64_MAX ? MAX_SCHEDULE_TIMEOUT : nsecs_to_jiffies(ns) + 1;
+
+	/* Asleep comes before the look whether it is wanted. */
+	set_current_state(TASK_IDLE);
+	if (!atomic_read(&kgpu_engine_wanted) && !kthread_should_stop())
+		schedule_timeout(timeout);
+	__set_current_state(TASK_RUNNING);
 }
 
 static int kgpu_engine_thread(void *unused)
@@ -32,14 +48,8 @@ static int kgpu_engine_thread(void *unused)
 		ns = kgpu_rust_pass();
 		if (!ns)
 			cond_resched();
-		else if (ns == U64_MAX)
-			wait_event_idle(kgpu_engine_wait, atomic_read(&kgpu_engine_wanted) ||
-							  kthread_should_stop());
 		else
-			wait_event_idle_timeout(kgpu_engine_wait,
-						atomic_read(&kgpu_engine_wanted) ||
-							kthread_should_stop(),
-						nsecs_to_jiffies(ns) + 1);
+			kgpu_engine_sleep(ns);
 	}
 	return 0;
 }
@@ -108,11 +118,13 @@ static int __init kgpu_init(void)
 	err = kgpu_job_init();
 	if (err)
 		goto exit_rust;
-	kgpu_engine = kthread_run(kgpu_engine_thread, NULL, "kgpu");
+	kgpu_engine = kthread_create(kgpu_engine_thread, NULL, "kgpu");
 	if (IS_ERR(kgpu_engine)) {
 		err = PTR_ERR(kgpu_engine);
 		goto exit_job;
 	}
+	get_task_struct(kgpu_engine);
+	wake_up_process(kgpu_engine);
 	err = kgpu_skcipher_init();
 	if (err)
 		goto stop_engine;
@@ -147,6 +159,7 @@ exit_skcipher:
 	kgpu_skcipher_exit();
 stop_engine:
 	kthread_stop(kgpu_engine);
+	put_task_struct(kgpu_engine);
 exit_job:
 	kgpu_job_exit();
 exit_rust:
@@ -164,6 +177,7 @@ static void __exit kgpu_exit(void)
 	kthread_stop(kgpu_engine);
 	kgpu_job_exit();
 	kgpu_rust_exit();
+	put_task_struct(kgpu_engine);
 }
 
 module_init(kgpu_init);
