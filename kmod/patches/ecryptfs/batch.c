@@ -129,6 +129,7 @@ struct ecryptfs_batch *ecryptfs_batch_start(struct inode *inode, size_t pages)
 	}
 	refcount_set(&batch->refs, 1);
 	init_waitqueue_head(&batch->wait);
+	batch->awaited = NULL;
 	batch->inode = inode;
 	batch->tfm = crypt_stat->tfm;
 	batch->count = 0;
@@ -194,7 +195,9 @@ static void ended(struct ecryptfs_batch_slot *slot, int rc)
 		folio_unlock(folio);
 	}
 	smp_store_release(&slot->state, rc > 0 ? -EIO : rc);
-	if (wq_has_sleeper(&batch->wait))
+	/* The state comes before the look who is waited for; the waiter has it the other way round. */
+	smp_mb();
+	if (READ_ONCE(batch->awaited) == slot)
 		wake_up(&batch->wait);
 	put(batch);
 }
@@ -261,8 +264,12 @@ void ecryptfs_batch_submit(struct ecryptfs_batch_slot *slot, pgoff_t index,
 /* Waits for a slot's request; zero or its error. The caller holds the batch. */
 int ecryptfs_batch_wait(struct ecryptfs_batch_slot *slot)
 {
-	wait_event(slot->batch->wait,
-		   smp_load_acquire(&slot->state) != ECRYPTFS_BATCH_PENDING);
+	if (smp_load_acquire(&slot->state) == ECRYPTFS_BATCH_PENDING) {
+		WRITE_ONCE(slot->batch->awaited, slot);
+		wait_event(slot->batch->wait,
+			   smp_load_acquire(&slot->state) != ECRYPTFS_BATCH_PENDING);
+		WRITE_ONCE(slot->batch->awaited, NULL);
+	}
 	return slot->state;
 }
 

@@ -35,6 +35,7 @@ struct ecryptfs_batch_slot {
 struct ecryptfs_batch {
 	refcount_t refs;
 	wait_queue_head_t wait;
+	struct ecryptfs_batch_slot *awaited; /* the one that its maker waits for: no other wakes it */
 	struct inode *inode;
 	struct file *lower; /* with a reference, until its maker puts it */
 	struct crypto_skcipher *tfm;

@@ -44,6 +44,8 @@ static unsigned int write_run(struct ecryptfs_batch *batch, unsigned int first, 
 	unsigned int n = 0;
 
 	end = min(end, first + ECRYPTFS_BATCH_PIECE);
+	/* The last first: the others have mostly ended when it has, and nobody is woken for them. */
+	ecryptfs_batch_wait(batch->slot[end - 1]);
 	while (first + n < end && batch->slot[first + n]->writing->index == index + n &&
 	       !ecryptfs_batch_wait(batch->slot[first + n]))
 		n++;
@@ -58,52 +60,66 @@ static void release(struct folio *folio)
 
 /* --- write(2) --- */
 
-/* Takes the caller's bytes; returns the pages that are full. No lock of a folio is held: this may fault. */
-static unsigned int take_bytes(struct ecryptfs_batch *batch, struct iov_iter *from)
-{
-	struct ecryptfs_batch_slot *slot;
-	unsigned int n = 0;
-	size_t bytes;
-
-	while (n < batch->room && (slot = add_page(batch))) {
-		bytes = copy_from_iter(page_address(slot->page), PAGE_SIZE, from);
-		if (bytes < PAGE_SIZE) {
-			iov_iter_revert(from, bytes);
-			break;
-		}
-		n++;
-	}
-	return n;
-}
-
-/* Locks the file's folios and gives them the bytes; returns how many it got. */
-static unsigned int fill_folios(struct ecryptfs_batch *batch, pgoff_t index, unsigned int pages)
-{
-	struct address_space *mapping = batch->inode->i_mapping;
-	gfp_t gfp = mapping_gfp_constraint(mapping, ~__GFP_FS);
-	struct folio *folio;
-	unsigned int n;
-	void *address;
-
-	for (n = 0; n < pages; n++) {
-		folio = __filemap_get_folio(mapping, index + n,
-					    FGP_LOCK | FGP_WRITE | FGP_CREAT | FGP_STABLE, gfp);
-		if (IS_ERR_OR_NULL(folio))
-			break;
-		address = kmap_local_folio(folio, 0);
-		memcpy(address, page_address(batch->slot[n]->page), PAGE_SIZE);
-		kunmap_local(address);
-		flush_dcache_folio(folio);
-		batch->slot[n]->writing = folio;
-	}
-	return n;
-}
-
 /* What is not in the lower file must not be read from memory; of a mapped page that can't be helped. */
 static void forget(struct folio *folio)
 {
 	if (folio_test_uptodate(folio) && !folio_mapped(folio) && !folio_test_dirty(folio))
 		folio_clear_uptodate(folio);
+}
+
+/* The caller's bytes, as many as are in memory: a fault might want a folio that is locked here. */
+static size_t take_bytes(struct folio *folio, struct iov_iter *from)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return copy_folio_from_iter_atomic(folio, 0, PAGE_SIZE, from);
+#else
+	return copy_page_from_iter_atomic(&folio->page, 0, PAGE_SIZE, from);
+#endif
+}
+
+/* Locks the file's folio for a slot and gives it the caller's bytes; or does neither. */
+static bool fill(struct ecryptfs_batch_slot *slot, pgoff_t index, struct iov_iter *from)
+{
+	struct address_space *mapping = slot->batch->inode->i_mapping;
+	struct folio *folio =
+		__filemap_get_folio(mapping, index, FGP_LOCK | FGP_WRITE | FGP_CREAT | FGP_STABLE,
+				    mapping_gfp_constraint(mapping, ~__GFP_FS));
+	size_t bytes;
+
+	if (IS_ERR_OR_NULL(folio))
+		return false;
+	bytes = take_bytes(folio, from);
+	flush_dcache_folio(folio);
+	if (bytes < PAGE_SIZE) {
+		iov_iter_revert(from, bytes);
+		forget(folio);
+		release(folio);
+		return false;
+	}
+	slot->writing = folio;
+	return true;
+}
+
+/*
+ * Fills as many folios as the batch has room for; returns how many. They are submitted piece by piece: the
+ * first are computed while the next are filled.
+ */
+static unsigned int fill_all(struct ecryptfs_batch *batch, pgoff_t index, struct iov_iter *from)
+{
+	struct ecryptfs_batch_slot *slot;
+	unsigned int filled = 0, submitted = 0, end;
+
+	do {
+		end = min(filled + ECRYPTFS_BATCH_PIECE, batch->room);
+		while (filled < end && (slot = add_page(batch)) && fill(slot, index + filled, from))
+			filled++;
+		for (; submitted < filled; submitted++) {
+			slot = batch->slot[submitted];
+			ecryptfs_batch_submit(slot, index + submitted, folio_page(slot->writing, 0),
+					      slot->page, WRITE);
+		}
+	} while (filled == end && filled < batch->room);
+	return filled;
 }
 
 /* The file's new size, in memory and in its header. */
@@ -123,21 +139,19 @@ static ssize_t write_pages(struct kiocb *iocb, struct iov_iter *from)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
 	struct ecryptfs_batch *batch = ecryptfs_batch_start(inode, iov_iter_count(from) >> PAGE_SHIFT);
-	unsigned int i, taken, held, next, done = 0;
+	unsigned int i, filled, next, done = 0;
 	ssize_t rc = 0;
 
 	if (!batch)
 		return 0;
-	taken = take_bytes(batch, from);
-	held = fill_folios(batch, index, taken);
-	for (i = 0; i < held; i++)
-		ecryptfs_batch_submit(batch->slot[i], index + i, batch->slot[i]->page,
-				      batch->slot[i]->page, WRITE);
-	while (done < held && (next = write_run(batch, done, held)) > done)
+	/* What is not there afterwards ends the batch before it. */
+	fault_in_iov_iter_readable(from, (size_t)batch->room << PAGE_SHIFT);
+	filled = fill_all(batch, index, from);
+	while (done < filled && (next = write_run(batch, done, filled)) > done)
 		done = next;
 	if (done)
 		rc = grow(inode, (loff_t)(index + done) << PAGE_SHIFT);
-	for (i = 0; i < held; i++) {
+	for (i = 0; i < filled; i++) {
 		if (i < done)
 			folio_mark_uptodate(batch->slot[i]->writing);
 		else
@@ -146,7 +160,7 @@ static ssize_t write_pages(struct kiocb *iocb, struct iov_iter *from)
 	}
 	/* Requests that nobody waited for end with pages of their own. */
 	ecryptfs_batch_put(batch);
-	iov_iter_revert(from, (size_t)(taken - done) << PAGE_SHIFT);
+	iov_iter_revert(from, (size_t)(filled - done) << PAGE_SHIFT);
 	if (rc)
 		return rc;
 	iocb->ki_pos += (loff_t)done << PAGE_SHIFT;
