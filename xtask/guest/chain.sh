@@ -81,13 +81,13 @@ known_answers_passed() {
 	same "known answers passed through the helper for every algorithm" "" "$_missing"
 }
 
-# load_start FILE MIB: fio writes and verifies a file again and again; load_stop LABEL: until here, without an error. One
+# load_start FILE MIB [ARGS...]: fio writes and verifies a file again and again; load_stop LABEL: until here, without an error. One
 # process from beginning to end: one that starts gives up if it takes longer than 5 s, as it does when it is frozen then.
 load_start() {
 	(
 		# In place of the shell that would wait for it, so that signals reach it.
 		fio() { exec fio "$@"; }
-		fio_verify "$1" "$2" --loops=1000000
+		fio_verify "$@" --loops=1000000
 	) >/tmp/load.out 2>&1 &
 	LOAD=$!
 }
