@@ -53,7 +53,8 @@ Exits with 0 if every step did what it should, else with 1.
   --suites LIST      what `guest` runs [smoke,both-ways]
   --guest-cpus N     processors of the guest [all]
   --guest-mem MIB    its memory, a file in TMPDIR [2048; 8192 with --plan full]
-  --guest-on LIST    processors that the guest may run on, as for taskset [all]; with --helper-on, the libraries' of `kernel` too
+  --guest-on LIST    processors that the guest may run on, as for taskset, and one for each of its own where there are as many [all];
+                     with --helper-on, the libraries' of `kernel` too
   --helper PLACE     where the guest's helpers are: guest, host [guest]
   --helpers N        how many on the host, each a device of the guest; the suite `guest` and SIGKILL in others need 2 [1]
   --helper-on LIST   processors that they may run on [all]
@@ -315,11 +316,13 @@ guest_boot() {
 	helper_pids='' helper_words=''
 	sockets=$(mktemp -d) || return 1
 	[ "$helper" = guest ] || helpers_start "$suite" || return 1
+	# Processors that are its own: then each of them keeps to one.
+	pinned=${guest_on:+pin_cpus}
 	# Its memory is a file in TMPDIR; its second serial port is its file descriptor 3.
 	# shellcheck disable=SC2046,SC2086
 	TMPDIR=${TMPDIR:-/dev/shm} on "$guest_on" sh -c 'exec "$@" 3>&2 2>&1' sh "$here/guest/linux" mem="$guest_mem"M \
 		ncpus="$guest_cpus" initrd="$here/guest/initramfs.gz" uml_dir="$(CDPATH='' cd -- "$out/uml" && pwd)/" \
-		$(cat "$here/guest/words") guest_suite="$suite" $helper_words "$@" 2>&1 >"$out/$suite.console" </dev/null |
+		$(cat "$here/guest/words") $pinned guest_suite="$suite" $helper_words "$@" 2>&1 >"$out/$suite.console" </dev/null |
 		guest_lines "$suite"
 	wrong_helpers=
 	[ -z "$helper_pids" ] || helpers_end "$suite" || wrong_helpers=yes
