@@ -7,7 +7,7 @@
 #include "glue.h"
 
 static atomic_t kgpu_engine_wanted = ATOMIC_INIT(0);
-/* Referenced until the module's end: who wakes it need not know whether it still runs. */
+/* Referenced as long as anything may wake it, also when it has stopped. */
 static struct task_struct *kgpu_engine;
 
 /*
@@ -159,11 +159,12 @@ exit_skcipher:
 	kgpu_skcipher_exit();
 stop_engine:
 	kthread_stop(kgpu_engine);
-	put_task_struct(kgpu_engine);
 exit_job:
 	kgpu_job_exit();
 exit_rust:
 	kgpu_rust_exit();
+	if (!IS_ERR_OR_NULL(kgpu_engine))
+		put_task_struct(kgpu_engine);
 	return err;
 }
 

@@ -264,12 +264,10 @@ void ecryptfs_batch_submit(struct ecryptfs_batch_slot *slot, pgoff_t index,
 /* Waits for a slot's request; zero or its error. The caller holds the batch. */
 int ecryptfs_batch_wait(struct ecryptfs_batch_slot *slot)
 {
-	if (smp_load_acquire(&slot->state) == ECRYPTFS_BATCH_PENDING) {
-		WRITE_ONCE(slot->batch->awaited, slot);
-		wait_event(slot->batch->wait,
-			   smp_load_acquire(&slot->state) != ECRYPTFS_BATCH_PENDING);
-		WRITE_ONCE(slot->batch->awaited, NULL);
-	}
+	/* Stays so afterwards: a slot ends once. */
+	WRITE_ONCE(slot->batch->awaited, slot);
+	wait_event(slot->batch->wait,
+		   smp_load_acquire(&slot->state) != ECRYPTFS_BATCH_PENDING);
 	return slot->state;
 }
 
