@@ -51,9 +51,9 @@ load priority='*=1000' crossover='*=0' deadline_ms=$DEADLINE_MS full_ms=1000
 start_helper
 check "the volume opens with kgpu" luks_open "$disk" vol
 check "the volume mounts" mount -t ext4 /dev/mapper/vol /mnt/luks
-# One block after the other: on 7.3 a freeze can leave an asynchronous fio in io_getevents with nothing under way, neither here
-# nor in the volume nor in the loop device, until the next signal.
-load_start /mnt/luks/fio 4 --ioengine=psync
+# Eight that each wait for a block, rather than one with eight under way: on 7.3 a freeze can leave that one in io_getevents
+# with nothing under way, neither here nor in the volume nor in the loop device, until the next signal.
+load_start /mnt/luks/fio 1 --ioengine=psync --numjobs=8 --offset_increment=1M
 grows "the helper computes" '^xts[(]twofish[)]\.helper\.requests$' 0
 
 sessions=$(counter sessions)
