@@ -49,23 +49,44 @@ int kgpu_glue_enqueue(struct kgpu_job *job)
 	return told;
 }
 
-/* Ends with the first that makes room for one in the backlog, whose submitter is told. */
-static u32 kgpu_take(struct kgpu_queue *queue, struct kgpu_job **jobs, u32 most)
+/* The engine's alone: taken out of a queue and not handed to it yet. */
+static LIST_HEAD(kgpu_taken);
+
+static u32 kgpu_take(struct kgpu_job **jobs, u32 most)
+{
+	struct crypto_async_request *areq;
+	u32 count = 0;
+
+	while (count < most && !list_empty(&kgpu_taken)) {
+		areq = list_first_entry(&kgpu_taken, struct crypto_async_request, list);
+		list_del(&areq->list);
+		jobs[count++] = kgpu_job_of(areq);
+	}
+	return count;
+}
+
+/*
+ * Takes all of a queue. While some of its requests are backlog that is one after the other, until one's submitter is to
+ * be told that there is room for it.
+ */
+static void kgpu_empty(struct kgpu_queue *queue)
 {
 	struct crypto_async_request *areq, *backlog = NULL;
 	unsigned long flags;
-	u32 count = 0;
 
 	/* Who fills it after this look wakes the engine. */
 	if (!READ_ONCE(queue->queue.qlen))
-		return 0;
+		return;
 	spin_lock_irqsave(&queue->lock, flags);
-	while (count < most && !backlog) {
+	if (queue->queue.backlog == &queue->queue.list) {
+		/* Looking at each of them is for when its submitter need not wait for this lock. */
+		list_splice_tail_init(&queue->queue.list, &kgpu_taken);
+		queue->queue.qlen = 0;
+	}
+	while (!backlog && queue->queue.qlen) {
 		backlog = crypto_get_backlog(&queue->queue);
 		areq = crypto_dequeue_request(&queue->queue);
-		if (!areq)
-			break;
-		jobs[count++] = kgpu_job_of(areq);
+		list_add_tail(&areq->list, &kgpu_taken);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (backlog && backlog->tfm) {
@@ -73,7 +94,6 @@ static u32 kgpu_take(struct kgpu_queue *queue, struct kgpu_job **jobs, u32 most)
 		crypto_request_complete(backlog, -EINPROGRESS);
 		local_bh_enable();
 	}
-	return count;
 }
 
 /* Of one processor after the other, so that none is forgotten. For the engine's thread alone. */
@@ -82,16 +102,12 @@ u32 kgpu_glue_dequeue(struct kgpu_job **jobs, u32 most)
 	static unsigned int cpu;
 	unsigned int looked;
 
-	for (looked = 0; looked < nr_cpu_ids; looked++) {
-		u32 count = 0;
-
+	for (looked = 0; looked < nr_cpu_ids && list_empty(&kgpu_taken); looked++) {
 		if (cpu_possible(cpu))
-			count = kgpu_take(per_cpu_ptr(kgpu_queues, cpu), jobs, most);
+			kgpu_empty(per_cpu_ptr(kgpu_queues, cpu));
 		cpu = (cpu + 1) % nr_cpu_ids;
-		if (count)
-			return count;
 	}
-	return 0;
+	return kgpu_take(jobs, most);
 }
 
 static void kgpu_fallback_work(struct work_struct *work)
