@@ -39,6 +39,8 @@ pub const ITEMS: &[Item] = &[
         Source::Tests("kgpu-userhelper", "guest"),
         true,
     ),
+    // The guest's disks, for benchmarks.
+    item("ram-disk", Source::Program("kgpu-guest", "ram-disk"), true),
     item("run.sh", Source::Repository("xtask/bundle/run.sh"), true),
     item("README", Source::Repository("xtask/bundle/README"), false),
     item(

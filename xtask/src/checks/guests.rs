@@ -15,6 +15,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("bench", "the step uml, and `cargo xtask bench-kernel`"),
     ("chaos", "the step of that name, and `cargo xtask chaos`"),
     ("demo", "`cargo xtask demo`"),
+    ("disks", "the step uml: the interrupts are that kernel's"),
     (
         "ecryptfs",
         "the step uml, and `cargo xtask vm --suite ecryptfs`",

@@ -13,7 +13,8 @@ use crate::tally::Tally;
 use crate::vm::Machine;
 
 /// What runs here: the module by itself, the crypto API's side, the caller's interface, and the main job with LUKS2 and
-/// eCryptfs both ways; then helpers that take over, that misbehave, and that run on the guest's host.
+/// eCryptfs both ways; then helpers that take over, that misbehave, and that run on the guest's host; and the
+/// host's disks, which the benchmark has.
 const SUITES: &[&str] = &[
     "smoke",
     "crypto",
@@ -23,6 +24,7 @@ const SUITES: &[&str] = &[
     "takeover",
     "strikes",
     "guest",
+    "disks",
 ];
 
 /// What runs with one processor: a device that keeps one keeps the guest.

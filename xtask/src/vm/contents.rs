@@ -41,7 +41,11 @@ pub const WORKSPACE_PROGRAMS: &[(&str, &str)] = &[
     ("kgpu-userhelper", "kgpu"),
     ("kgpu-guest", "kgpu-guest"),
     ("kgpu-guest", "evil-helper"),
+    ("kgpu-guest", "ram-disk"),
 ];
+
+/// Those of them that run on the guest's host alone.
+pub const HOST_PROGRAMS: &[&str] = &["ram-disk"];
 
 /// Names under which the guest finds kmod(8): the real one, as the kernel's module loading relies on its rules.
 pub const KMOD_NAMES: &[&str] = &["modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod"];
@@ -65,8 +69,15 @@ pub const MODULES: &[&str] = &[
 ];
 
 /// More of them, which a kernel may lack: what the stock drivers rest on where they are asynchronous, the hash of
-/// eCryptfs's headers, which is built in elsewhere, and what guest devices rest on.
-pub const OPTIONAL_MODULES: &[&str] = &["cryptd", "crypto_simd", "libcrc32c", "md5", "virtio_pci"];
+/// eCryptfs's headers, which is built in elsewhere, what guest devices rest on, and disks that the host has for the benchmark.
+pub const OPTIONAL_MODULES: &[&str] = &[
+    "cryptd",
+    "crypto_simd",
+    "libcrc32c",
+    "md5",
+    "virtio_pci",
+    "virtio_blk",
+];
 
 /// Suites that have eCryptfs with our change to it beside the stock one.
 pub const WITH_ECRYPTFS: &[&str] = &["ecryptfs", "bench"];

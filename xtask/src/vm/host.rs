@@ -1,5 +1,5 @@
-//! Helpers on the host of a guest: those that its suite names, each behind a virtio device of the guest's machine, and sent
-//! the signals that the suite asks for.
+//! Helpers and disks on the host of a guest: those that its suite names, each behind a virtio device of the guest's machine,
+//! and sent the signals that the suite asks for.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,18 +13,42 @@ use anyhow::{Context, Result, bail};
 const WANTED: &str = "# host-helpers: ";
 /// Starts the line of a suite that names another, which is told its socket's path last.
 const OTHER: &str = "# host-helper: ";
+/// Starts the line of a suite that says how many of [`DISK`] it wants.
+const DISKS: &str = "# host-disks: ";
 /// A helper as it should be.
 const SERVE: &str = "kgpu serve --backend cpu --vhost-user";
-/// The devices' virtio id: `kgpu_core::abi::guest::VIRTIO_ID`.
-pub const VIRTIO_ID: u32 = 22;
+/// A disk.
+const DISK: &str = "ram-disk --mib 64";
+/// The helpers' virtio id: `kgpu_core::abi::guest::VIRTIO_ID`.
+const VIRTIO_ID: u32 = 22;
+/// The disks'.
+const DISK_ID: u32 = 2;
 /// How long a helper may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A helper's process and where the guest's machine finds it.
+/// What a suite wants on the host: a program's words, and the virtio id of its device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The program's name and what it is told before its socket.
+    pub words: Vec<String>,
+    /// What kind of device the guest sees.
+    pub virtio_id: u32,
+}
+
+/// A device of the guest's machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Where its program listens.
+    pub socket: PathBuf,
+    /// What kind it is.
+    pub virtio_id: u32,
+}
+
+/// A program and its device.
 #[derive(Debug)]
 struct Helper {
     child: Child,
-    socket: PathBuf,
+    device: Device,
 }
 
 /// Helpers, ended however we leave.
@@ -37,41 +61,45 @@ impl Drop for Helpers {
             // Gone already is what some suites want.
             let _ = helper.child.kill();
             let _ = helper.child.wait();
-            let _ = fs::remove_file(&helper.socket);
+            let _ = fs::remove_file(&helper.device.socket);
         }
     }
 }
 
-/// The words that start each helper that a suite wants, in the order of the guest's devices.
-pub fn wanted(suite: &Path) -> Result<Vec<Vec<String>>> {
+/// What a suite wants, in the order of the guest's devices.
+pub fn wanted(suite: &Path) -> Result<Vec<Wanted>> {
     let text =
         fs::read_to_string(suite).with_context(|| format!("cannot read {}", suite.display()))?;
     let mut all = Vec::new();
     for line in text.lines() {
-        let (count, words) = if let Some(count) = line.strip_prefix(WANTED) {
-            let count: usize = count.parse().with_context(|| {
-                format!(
-                    "{}: `{WANTED}{count}` is no number of helpers",
-                    suite.display()
-                )
-            })?;
-            (count, SERVE)
+        let number = |count: &str| -> Result<usize> {
+            let count = count.parse();
+            count.with_context(|| format!("{}: `{line}`: no number", suite.display()))
+        };
+        let (count, words, virtio_id) = if let Some(count) = line.strip_prefix(WANTED) {
+            (number(count)?, SERVE, VIRTIO_ID)
+        } else if let Some(count) = line.strip_prefix(DISKS) {
+            (number(count)?, DISK, DISK_ID)
         } else if let Some(words) = line.strip_prefix(OTHER) {
-            (1, words)
+            (1, words, VIRTIO_ID)
         } else {
             continue;
         };
-        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        all.extend(std::iter::repeat_n(words, count));
+        let wanted = Wanted {
+            words: words.split_whitespace().map(str::to_owned).collect(),
+            virtio_id,
+        };
+        all.extend(std::iter::repeat_n(wanted, count));
     }
     Ok(all)
 }
 
 impl Helpers {
-    /// Starts each of `wanted`, a program's path and its words, with sockets and logs in `work`, and waits until they listen.
-    pub fn start(wanted: &[(PathBuf, &[String])], work: &Path) -> Result<Self> {
+    /// Starts each of `wanted`, a program's path, its words and its device's kind, with sockets and logs in `work`, and waits
+    /// until they listen.
+    pub fn start(wanted: &[(PathBuf, &[String], u32)], work: &Path) -> Result<Self> {
         let mut helpers = Self::default();
-        for (number, (program, words)) in wanted.iter().enumerate() {
+        for (number, (program, words, virtio_id)) in wanted.iter().enumerate() {
             let socket = work.join(format!("helper-{number}.sock"));
             let log = work.join(format!("helper-{number}.log"));
             let file =
@@ -87,10 +115,14 @@ impl Helpers {
                 .stderr(file)
                 .spawn()
                 .with_context(|| format!("cannot start {}", program.display()))?;
-            helpers.0.push(Helper { child, socket });
+            let virtio_id = *virtio_id;
+            helpers.0.push(Helper {
+                child,
+                device: Device { socket, virtio_id },
+            });
             let helper = helpers.0.last_mut().context("it was just pushed")?;
             let deadline = Instant::now() + PATIENCE;
-            while !helper.socket.exists() {
+            while !helper.device.socket.exists() {
                 if helper.child.try_wait()?.is_some() || Instant::now() >= deadline {
                     bail!(
                         "helper {number} does not listen: {}",
@@ -103,9 +135,9 @@ impl Helpers {
         Ok(helpers)
     }
 
-    /// Where they listen: the guest's devices, `virtio0` and on.
-    pub fn sockets(&self) -> Vec<PathBuf> {
-        self.0.iter().map(|helper| helper.socket.clone()).collect()
+    /// The guest's devices, `virtio0` and on.
+    pub fn devices(&self) -> Vec<Device> {
+        self.0.iter().map(|helper| helper.device.clone()).collect()
     }
 
     /// Does what a suite asks for: `KILL 0` sends the first one SIGKILL, `STOP 1` the second SIGSTOP.
@@ -143,10 +175,11 @@ mod tests {
         let suites = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/guest/suites"));
         let of = |suite: &str| -> Vec<String> {
             let all = wanted(&suites.join(suite)).unwrap();
-            all.iter().map(|words| words.join(" ")).collect()
+            all.iter().map(|wanted| wanted.words.join(" ")).collect()
         };
         assert_eq!(of("guest.sh"), [SERVE, SERVE]);
         assert_eq!(of("flood.sh"), [SERVE, "evil-helper events"]);
+        assert_eq!(of("disks.sh"), [DISK; 4]);
         assert!(of("smoke.sh").is_empty());
     }
 
@@ -165,6 +198,6 @@ mod tests {
         for order in ["", "KILL", "KILL x", "HUP 0", "KILL 0"] {
             assert!(nobody.obey(order).is_err(), "{order}");
         }
-        assert!(nobody.sockets().is_empty());
+        assert!(nobody.devices().is_empty());
     }
 }

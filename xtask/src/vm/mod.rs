@@ -166,6 +166,16 @@ impl Guest {
         Ok(guest)
     }
 
+    /// The programs that the guest itself has.
+    fn inside(&self) -> Vec<PathBuf> {
+        let outside = |path: &PathBuf| {
+            let mut names = contents::HOST_PROGRAMS.iter();
+            names.any(|name| path.ends_with(name))
+        };
+        let inside = self.programs.iter().filter(|path| !outside(path));
+        inside.cloned().collect()
+    }
+
     /// The same, for suites that need none of the workspace's programs.
     fn without_programs(paths: &Paths, series: Series) -> Result<Self> {
         let image = setup::for_kernels(paths, &[series])?.remove(0);
@@ -208,14 +218,14 @@ pub fn run(paths: &Paths, guest: &Guest, suite: &str, machine: &Machine) -> Resu
             paths,
             &guest.image,
             &guest.modules,
-            &guest.programs,
+            &guest.inside(),
             &files,
             &work,
             &initrd,
         )
     })?;
     let helpers = helpers(paths, guest, suite, machine, &work)?;
-    let is_newer = !helpers.sockets().is_empty() && !guest.image.is_uml();
+    let is_newer = !helpers.devices().is_empty() && !guest.image.is_uml();
     let qemu = is_newer.then(|| Qemu::ensure(paths)).transpose()?;
     let log = work.join("console.log");
     println!(
@@ -287,8 +297,9 @@ fn helpers(
 ) -> Result<host::Helpers> {
     let wanted = host::wanted(&script(paths, suite))?;
     let mut commands = Vec::new();
-    for words in &wanted {
-        let (name, words) = words
+    for want in &wanted {
+        let (name, words) = want
+            .words
             .split_first()
             .context("a helper on the host has no name")?;
         let ours = guest.programs.iter().find(|path| path.ends_with(name));
@@ -297,7 +308,7 @@ fn helpers(
         let program = other
             .or(ours)
             .with_context(|| format!("no {name} was built: say which helper with --helper"))?;
-        commands.push((program.clone(), words));
+        commands.push((program.clone(), words, want.virtio_id));
     }
     host::Helpers::start(&commands, work)
 }

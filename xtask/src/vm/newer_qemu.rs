@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::host::Device;
 use crate::apt;
 use crate::images;
 use crate::paths::Paths;
@@ -86,17 +87,18 @@ impl Qemu {
     }
 }
 
-/// Options that give a guest `mib` of memory which others can map, and a device for each socket.
-pub fn devices(mib: u32, sockets: &[PathBuf], virtio_id: u32) -> Result<Vec<String>> {
+/// Options that give a guest `mib` of memory which others can map, and a device for each of the host's.
+pub fn devices(mib: u32, devices: &[Device]) -> Result<Vec<String>> {
     let mut options = vec![
         "-object".to_owned(),
         format!("memory-backend-memfd,id=memory,size={mib}M,share=on"),
         "-machine".to_owned(),
         "memory-backend=memory".to_owned(),
     ];
-    for (number, socket) in sockets.iter().enumerate() {
+    for (number, device) in devices.iter().enumerate() {
+        let virtio_id = device.virtio_id;
         // Its own way of writing a comma in a value.
-        let socket = socket.to_str().context("a path that is no text")?;
+        let socket = device.socket.to_str().context("a path that is no text")?;
         let socket = socket.replace(',', ",,");
         options.extend([
             "-chardev".to_owned(),
@@ -116,8 +118,11 @@ mod tests {
 
     #[test]
     fn each_socket_is_a_device() {
-        let sockets = [PathBuf::from("/a,b/0"), PathBuf::from("/c/1")];
-        let options = devices(512, &sockets, 22).unwrap().join(" ");
+        let two = ["/a,b/0", "/c/1"].map(|socket| Device {
+            socket: socket.into(),
+            virtio_id: 22,
+        });
+        let options = devices(512, &two).unwrap().join(" ");
         assert!(options.contains("size=512M,share=on"), "{options}");
         assert!(
             options.contains("socket,id=helper0,path=/a,,b/0"),

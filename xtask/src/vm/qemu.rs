@@ -9,7 +9,6 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
-use super::host::VIRTIO_ID;
 use super::newer_qemu;
 use super::process::{Boot, Socket, Started, send_lines};
 
@@ -49,9 +48,9 @@ fn command(boot: &Boot<'_>, socket: &Path) -> Result<Command> {
         Some(newer) => newer.command(),
         None => Command::new("qemu-system-x86_64"),
     };
-    let sockets = boot.helpers.sockets();
-    if !sockets.is_empty() {
-        qemu.args(newer_qemu::devices(boot.machine.mem, &sockets, VIRTIO_ID)?);
+    let devices = boot.helpers.devices();
+    if !devices.is_empty() {
+        qemu.args(newer_qemu::devices(boot.machine.mem, &devices)?);
     }
     qemu.args(["-accel", "tcg,thread=multi", "-smp"])
         .arg(boot.machine.cpus.to_string())

@@ -1,13 +1,12 @@
 //! One User-Mode Linux process: its command line, with the console on standard output and the results on a pipe.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, Result};
 
-use super::host::VIRTIO_ID;
+use super::host::Device;
 use super::process::{Boot, Started, send_lines};
 
 /// Puts the standard error, which is the results' pipe, where the guest's second serial port writes, and what the
@@ -43,16 +42,17 @@ pub fn start(boot: &Boot<'_>) -> Result<Started> {
     })
 }
 
-/// Words that give it a device for each socket.
-fn devices(sockets: &[PathBuf]) -> Vec<String> {
-    let device = |(number, socket): (usize, &PathBuf)| {
+/// Words that give it the host's devices.
+fn words(devices: &[Device]) -> Vec<String> {
+    let word = |(number, device): (usize, &Device)| {
         format!(
-            "virtio_uml.device={}:{VIRTIO_ID}:{}",
-            socket.display(),
+            "virtio_uml.device={}:{}:{}",
+            device.socket.display(),
+            device.virtio_id,
             number + 1
         )
     };
-    sockets.iter().enumerate().map(device).collect()
+    devices.iter().enumerate().map(word).collect()
 }
 
 fn command(boot: &Boot<'_>) -> Command {
@@ -69,7 +69,7 @@ fn command(boot: &Boot<'_>) -> Command {
             boot.log.with_file_name("uml").display()
         ))
         .args(boot.append.split_whitespace())
-        .args(devices(&boot.helpers.sockets()))
+        .args(words(&boot.helpers.devices()))
         // The guest's memory is a file there.
         .env("TMPDIR", "/dev/shm");
     uml
