@@ -26,6 +26,8 @@ helpers=1
 helper_options=
 helper_on=
 guests=2
+disks=0
+disk_mib=512
 
 usage() {
 	cat <<'TEXT'
@@ -59,6 +61,9 @@ Exits with 0 if every step did what it should, else with 1.
   --helpers N        how many on the host, each a device of the guest; the suite `guest` and SIGKILL in others need 2 [1]
   --helper-on LIST   processors that they may run on [all]
   --helper-options T more words for `kgpu serve` there
+  --disks N          disks of the guest in this machine's memory, /dev/vda and so on, for `guest_disk_on=host`; their process
+                     runs where helpers may [0]
+  --disk-mib MIB     their size [512]
   --guests N         how many `guests` boots at once; --guest-on and --helper-on may have a list for each, with / between [2]
   --guest-append T   words for its command line, such as `guest_steps=disk guest_disk_mib=512`
   --machine TEXT     what to call this machine in the report
@@ -108,6 +113,8 @@ while [ $# -gt 0 ]; do
 	--helper-on) helper_on=$1 ;;
 	--helper-options) helper_options=$1 ;;
 	--guests) guests=$1 ;;
+	--disks) disks=$1 ;;
+	--disk-mib) disk_mib=$1 ;;
 	*) wrong "$option: not an option" ;;
 	esac
 	shift
@@ -122,6 +129,7 @@ case $helper in
 guest | host) ;;
 *) wrong "--helper $helper: it is in the guest or on the host" ;;
 esac
+[ "$disks" -le 26 ] || wrong "--disks $disks: at most 26"
 mkdir -p "$out" || exit 1
 carriage_return=$(printf '\r')
 failed=
@@ -262,6 +270,44 @@ helpers_end() {
 		return 1
 	}
 }
+# disks_start SUITE: the guest's disks, in the memory of one process on this host: disk_pid, and the guest's words for them in
+# disk_words. Its log is SUITE-disks.log.
+disks_start() {
+	disk_pid='' disk_words='' number=0 disk_log=$out/$1-disks.log
+	[ "$disks" -gt 0 ] || return 0
+	set --
+	while [ $number -lt "$disks" ]; do
+		set -- "$@" "$sockets/disk$number"
+		# Numbers that no helper has.
+		disk_words="$disk_words virtio_uml.device=$sockets/disk$number:2:$((1000 + number))"
+		number=$((number + 1))
+	done
+	on "$helper_on" "$here/ram-disk" --mib "$disk_mib" "$@" >"$disk_log" 2>&1 </dev/null &
+	disk_pid=$!
+	waited=0
+	for socket in "$@"; do
+		until [ -S "$socket" ]; do
+			waited=$((waited + 1))
+			if [ $waited -gt 100 ] || ! kill -0 $disk_pid 2>/dev/null; then
+				echo "the guest's disks are not served: see $disk_log"
+				return 1
+			fi
+			sleep 0.1
+		done
+	done
+}
+# disks_end: ends their process.
+disks_end() {
+	[ -z "$disk_pid" ] || kill -TERM "$disk_pid" 2>/dev/null
+	[ -z "$disk_pid" ] || wait "$disk_pid"
+}
+# disks_spent: nanoseconds of processor time that it used since it was last asked.
+disks_spent() {
+	total=0
+	[ -z "$disk_pid" ] || total=$(cat /proc/"$disk_pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%.0f", ns }')
+	disk_spent=$((total > disk_counted ? total - disk_counted : 0))
+	disk_counted=$total
+}
 # helpers_spent: nanoseconds of processor time that they used since it was last asked.
 helpers_spent() {
 	total=0
@@ -275,7 +321,7 @@ helpers_spent() {
 # guest_lines SUITE: what a guest says of its suite: to SUITE.port, and to the screen what is for it. Sends helpers the
 # signals that the suite asks for, and adds to rows what it cannot know: the time of helpers that are not in it.
 guest_lines() {
-	counted=0
+	counted=0 disk_counted=0
 	while IFS= read -r line; do
 		line=${line%"$carriage_return"}
 		case $line in
@@ -284,9 +330,16 @@ guest_lines() {
 				helpers_spent
 				line="${line%%helper-ns=0*}helper-ns=$spent${line#*helper-ns=0}"
 			fi
+			if [ "$disks" -gt 0 ]; then
+				disks_spent
+				line="$line disk-ns=$disk_spent"
+			fi
 			;;
 		# What they did before is no row's.
-		'@@ mark'*) [ "$helper" = guest ] || helpers_spent ;;
+		'@@ mark'*)
+			[ "$helper" = guest ] || helpers_spent
+			disks_spent
+			;;
 		# shellcheck disable=SC2086
 		'@@ host '*) helper_signal ${line#@@ host } ;;
 		'@@ note '* | '@@ ok '* | '@@ not ok '*) printf '%s\n' "${line#@@ }" ;;
@@ -315,17 +368,25 @@ guest_boot() {
 	mkdir -p "$out/uml"
 	helper_pids='' helper_words=''
 	sockets=$(mktemp -d) || return 1
-	[ "$helper" = guest ] || helpers_start "$suite" || return 1
+	disks_start "$suite" || {
+		disks_end
+		return 1
+	}
+	[ "$helper" = guest ] || helpers_start "$suite" || {
+		disks_end
+		return 1
+	}
 	# Processors that are its own: then each of them keeps to one.
 	pinned=${guest_on:+pin_cpus}
 	# Its memory is a file in TMPDIR; its second serial port is its file descriptor 3.
 	# shellcheck disable=SC2046,SC2086
 	TMPDIR=${TMPDIR:-/dev/shm} on "$guest_on" sh -c 'exec "$@" 3>&2 2>&1' sh "$here/guest/linux" mem="$guest_mem"M \
 		ncpus="$guest_cpus" initrd="$here/guest/initramfs.gz" uml_dir="$(CDPATH='' cd -- "$out/uml" && pwd)/" \
-		$(cat "$here/guest/words") $pinned guest_suite="$suite" $helper_words "$@" 2>&1 >"$out/$suite.console" </dev/null |
+		$(cat "$here/guest/words") $pinned guest_suite="$suite" $helper_words $disk_words "$@" 2>&1 >"$out/$suite.console" </dev/null |
 		guest_lines "$suite"
 	wrong_helpers=
 	[ -z "$helper_pids" ] || helpers_end "$suite" || wrong_helpers=yes
+	disks_end
 	rm -rf "$sockets"
 	if grep -q '^@@ not ok' "$out/$suite.port" || ! grep -q '^@@ end 0' "$out/$suite.port"; then
 		echo "the suite $suite failed, or did not end: see $out/$suite.console"

@@ -1,12 +1,19 @@
-# The benchmark's dm-crypt volumes on ram disks: fio, by kgpu and by the stock driver in the same kernel. Part of the
-# suite `bench`. Each volume has a ram disk and jobs of fio of its own; all of them are at work at once.
+# The benchmark's dm-crypt volumes on disks in memory: fio, by kgpu and by the stock driver in the same kernel. Part of the
+# suite `bench`. Each volume has a disk and jobs of fio of its own; all of them are at work at once.
 
 BLOCK_RANDOM=4096
 
+# disk_of VOLUME: its disk: this kernel's ram disk, or one that the host has in its memory.
+disk_of() {
+	case $DISK_ON in
+	ram) echo "/dev/ram$1" ;;
+	host) echo "/dev/vd$(echo abcdefghijklmnopqrstuvwxyz | cut -c$(($1 + 1)))" ;;
+	esac
+}
 # disk_table DRIVER BITS SECTOR VOLUME: dm-crypt's table; a driver's own name keeps others out, whatever their priority.
 disk_table() {
 	_hex=$(head -c $(($2 / 8)) /tmp/disk.key | od -An -v -tx1 | tr -d ' \n')
-	echo "0 $(($DISK_MIB * 2048)) crypt capi:$1-plain64 $_hex 0 /dev/ram$4 0 1 sector_size:$3"
+	echo "0 $(($DISK_MIB * 2048)) crypt capi:$1-plain64 $_hex 0 $(disk_of "$4") 0 1 sector_size:$3"
 }
 # volumes: their numbers, as words.
 volumes() { seq 0 $((DISK_VOLUMES - 1)); }
@@ -42,10 +49,11 @@ disk_row() {
 	_jobs=$(for _volume in $(volumes); do echo "--name=bench$_volume --filename=/dev/mapper/bench$_volume"; done)
 	mark
 	_clocks=$(clocks)
-	# Buffers that the kernel holds once: pinning each of their pages for each block is fio's cost, not a cipher's.
+	# Buffers that the kernel holds once, and that fio does not change for each write: pinning and changing each of their pages is
+	# fio's cost, not a cipher's.
 	# shellcheck disable=SC2086
 	if ! fio --size="$DISK_MIB"M --rw="$5" --bs="$7" --iodepth="$6" --direct=1 --numjobs="$DISK_JOBS" --group_reporting \
-		--ioengine=io_uring --fixedbufs --time_based --runtime="$DISK_MS"ms --norandommap --randrepeat=1 \
+		--ioengine=io_uring --fixedbufs --scramble_buffers=0 --time_based --runtime="$DISK_MS"ms --norandommap --randrepeat=1 \
 		--output-format=terse --terse-version=3 --percentile_list=50:99 $_jobs >/tmp/fio.out 2>&1; then
 		fail "disk $*" "$(tail -n 1 /tmp/fio.out)"
 		return
@@ -66,7 +74,18 @@ done
 # Runs of one disk by one driver.
 RUNS=0
 for rw in $(words "$RW"); do RUNS=$((RUNS + $(blocks_of "$rw" | wc -w) * $(words "$DISK_DEPTHS" | wc -w))); done
-check "$DISK_VOLUMES ram disks of $DISK_MIB MiB" modprobe brd rd_nr="$DISK_VOLUMES" rd_size=$((DISK_MIB * 1024))
+case $DISK_ON in
+ram) check "$DISK_VOLUMES ram disks of $DISK_MIB MiB" modprobe brd rd_nr="$DISK_VOLUMES" rd_size=$((DISK_MIB * 1024)) ;;
+host)
+	check "virtio disks" modprobe virtio_blk
+	for volume in $(volumes); do
+		disk=$(disk_of "$volume")
+		check "$disk of the host" wait_until 10 test -b "$disk"
+		check "$disk has $DISK_MIB MiB" test "$(cat "/sys/block/${disk##*/}/size")" -ge $((DISK_MIB * 2048))
+	done
+	;;
+*) fail "the disks are in ram or on the host" "guest_disk_on=$DISK_ON" ;;
+esac
 modprobe dm_crypt
 head -c 64 /dev/urandom >/tmp/disk.key
 for disk in $(words "$DISKS"); do
@@ -103,4 +122,4 @@ for disk in $(words "$DISKS"); do
 	done
 	same "$name: every run" $((2 * RUNS)) $RAN
 done
-check "the ram disks go" rmmod brd
+[ "$DISK_ON" = host ] || check "the ram disks go" rmmod brd

@@ -7,7 +7,8 @@
 #   guest_algorithms, guest_ops, guest_ways, guest_sizes, guest_depths, guest_ms, guest_mib: the caller's
 #   guest_disks     as cipher:keybits:sector; guest_rw, guest_disk_depths, guest_disk_ms, guest_disk_mib; guest_disk_blocks:
 #                   bytes of the blocks of sequential runs; guest_disk_volumes at once (default 1), each with its ram disk of
-#                   guest_disk_mib, and guest_disk_jobs of fio for each (default 1)
+#                   guest_disk_mib, and guest_disk_jobs of fio for each (default 1); guest_disk_on=host: on the disks of
+#                   `run.sh --disks`, whose bytes the host copies, rather than on ram disks of this kernel's (ram)
 #   guest_folders   as cipher:keybytes; guest_file_mib, guest_tree_files; guest_folder_by: out of kgpu, stock, kgpu-together;
 #                   guest_file_mib_kgpu: no more of the large file by `kgpu`, which does one extent after the other;
 #                   guest_file_block: bytes of a read or write of it (default 1M)
@@ -44,6 +45,7 @@ DISK_MS=$(cmdline guest_disk_ms || echo $DISK_MS)
 DISK_MIB=$(cmdline guest_disk_mib || echo $DISK_MIB)
 DISK_BLOCKS=$(cmdline guest_disk_blocks || echo $DISK_BLOCKS)
 DISK_VOLUMES=$(cmdline guest_disk_volumes || echo 1)
+DISK_ON=$(cmdline guest_disk_on || echo ram)
 DISK_JOBS=$(cmdline guest_disk_jobs || echo 1)
 FILE_BLOCK=$(cmdline guest_file_block || echo 1M)
 FOLDERS=$(cmdline guest_folders || echo twofish:32,blowfish:16,aes:32)
@@ -62,7 +64,7 @@ load crossover='*=0' deadline_ms=60000 full_ms=60000 share_percent=100 pool_mib=
 check "the measuring caller loads" modprobe kgpu_measure
 start_helper --backend "$BACKEND"
 echo "$HELPER" >/sys/module/kgpu_measure/parameters/helper
-row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan${PARAMS:+ params=$PARAMS}"
+row "machine kernel=$(uname -r) cpus=$CPUS backend=$(field backend) helper=$(hosted && echo host || echo guest) plan=$plan disks=$DISK_ON${PARAMS:+ params=$PARAMS}"
 
 for step in $(words "$STEPS"); do
 	note "step $step"
