@@ -54,7 +54,7 @@ pub static QUEUE_LIMIT: Number = Number::new(4096, 1, 1 << 20);
 /// One in so many results is computed again by the fallback and compared; 0 for none.
 pub static RECHECK: Number = Number::new(0, 0, 1_000_000);
 /// KiB of results that came together from which on other processors help to deliver what comes with them; 0 for never.
-pub static DELIVER_KIB: Number = Number::new(64, 0, 1 << 20);
+pub static DELIVER_KIB: Number = Number::new(256, 0, 1 << 20);
 
 /// KiB of neighbouring requests of one transform that may go to the helper as one; 0 for never.
 pub static MERGE_KIB: Number = Number::new(64, 0, 1024);
