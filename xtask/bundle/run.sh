@@ -296,10 +296,18 @@ disks_start() {
 		done
 	done
 }
-# disks_end: ends their process.
+# disks_end: ends their process, which may be gone with its guest. Fails if it failed.
 disks_end() {
-	[ -z "$disk_pid" ] || kill -TERM "$disk_pid" 2>/dev/null
-	[ -z "$disk_pid" ] || wait "$disk_pid"
+	[ -n "$disk_pid" ] || return 0
+	kill -TERM "$disk_pid" 2>/dev/null
+	wait "$disk_pid"
+	case $? in
+	0 | 143) ;;
+	*)
+		echo "the guest's disks failed: see $disk_log"
+		return 1
+		;;
+	esac
 }
 # disks_spent: nanoseconds of processor time that it used since it was last asked.
 disks_spent() {
@@ -368,14 +376,11 @@ guest_boot() {
 	mkdir -p "$out/uml"
 	helper_pids='' helper_words=''
 	sockets=$(mktemp -d) || return 1
-	disks_start "$suite" || {
+	if ! disks_start "$suite" || { [ "$helper" = host ] && ! helpers_start "$suite"; }; then
 		disks_end
+		rm -rf "$sockets"
 		return 1
-	}
-	[ "$helper" = guest ] || helpers_start "$suite" || {
-		disks_end
-		return 1
-	}
+	fi
 	# Processors that are its own: then each of them keeps to one.
 	pinned=${guest_on:+pin_cpus}
 	# Its memory is a file in TMPDIR; its second serial port is its file descriptor 3.
@@ -386,7 +391,7 @@ guest_boot() {
 		guest_lines "$suite"
 	wrong_helpers=
 	[ -z "$helper_pids" ] || helpers_end "$suite" || wrong_helpers=yes
-	disks_end
+	disks_end || wrong_helpers=yes
 	rm -rf "$sockets"
 	if grep -q '^@@ not ok' "$out/$suite.port" || ! grep -q '^@@ end 0' "$out/$suite.port"; then
 		echo "the suite $suite failed, or did not end: see $out/$suite.console"

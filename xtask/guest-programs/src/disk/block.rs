@@ -99,7 +99,8 @@ impl Disk {
         Ok(false)
     }
 
-    /// One request; the result is how many bytes were written to the guest's memory.
+    /// One request, its header and its status in pieces of their own, as Linux lays them out; the result is how many bytes
+    /// were written to the guest's memory.
     fn request(&mut self, chain: Chain) -> u32 {
         let memory = chain.memory().clone();
         // (address, bytes, whether it is ours to write)
