@@ -230,3 +230,74 @@ impl VhostUserBackendMut for Disk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATA: GuestAddress = GuestAddress(4096);
+    const LEN: u32 = 1024;
+
+    /// A disk of 1 MiB, its guest's memory, and a request over [`LEN`] bytes at [`DATA`], which are the disk's to write or not.
+    fn ask(disk: &mut Disk, kind: u32, sector: u64, ours: bool) -> (u8, u32) {
+        let memory = disk.memory.memory();
+        memory.write_obj(kind, GuestAddress(0)).unwrap();
+        memory.write_obj(sector, GuestAddress(8)).unwrap();
+        disk.carry_out(&memory, GuestAddress(0), &[(DATA, LEN, ours)])
+    }
+
+    fn disk() -> Disk {
+        let memory = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 1 << 16)]).unwrap();
+        Disk::new(1, GuestMemoryAtomic::new(memory))
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let mut disk = disk();
+        let memory = disk.memory.memory();
+        memory.write_slice(&[7; LEN as usize], DATA).unwrap();
+        assert_eq!(ask(&mut disk, OUT, 3, false), (OK, 0));
+        memory.write_slice(&[0; LEN as usize], DATA).unwrap();
+        assert_eq!(ask(&mut disk, IN, 3, true), (OK, LEN));
+        let mut found = [0; LEN as usize];
+        memory.read_slice(&mut found, DATA).unwrap();
+        assert_eq!(found, [7; LEN as usize]);
+        assert_eq!(disk.bytes[..3 * 512], [0; 3 * 512]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let mut disk = disk();
+        let last = (1 << 20) / SECTOR - 2;
+        assert_eq!(ask(&mut disk, OUT, last, false), (OK, 0));
+        for sector in [last + 1, 1 << 60, u64::MAX] {
+            assert_eq!(ask(&mut disk, OUT, sector, false), (ERROR, 0), "{sector}");
+            assert_eq!(ask(&mut disk, IN, sector, true), (ERROR, 0), "{sector}");
+        }
+        // Data that the guest lets nobody write, or nobody read.
+        assert_eq!(ask(&mut disk, IN, 0, false), (ERROR, 0));
+        assert_eq!(ask(&mut disk, OUT, 0, true), (ERROR, 0));
+        assert_eq!(ask(&mut disk, 11, 0, true), (UNSUPPORTED, 0));
+        assert_eq!(ask(&mut disk, FLUSH, 0, true), (OK, 0));
+    }
+
+    #[test]
+    fn data_outside_the_guests_memory_is_refused() {
+        let mut disk = disk();
+        let memory = disk.memory.memory();
+        memory.write_obj(IN, GuestAddress(0)).unwrap();
+        memory.write_obj(0_u64, GuestAddress(8)).unwrap();
+        let outside = [(GuestAddress((1 << 16) - 512), LEN, true)];
+        assert_eq!(disk.carry_out(&memory, GuestAddress(0), &outside).0, ERROR);
+    }
+
+    #[test]
+    fn its_configuration_tells_its_size() {
+        let disk = disk();
+        assert_eq!(disk.get_config(0, 8), 2048_u64.to_le_bytes());
+        assert_eq!(disk.get_config(20, 4), BLOCK.to_le_bytes());
+        assert_eq!(disk.get_config(0, 60).len(), 60);
+        assert!(disk.get_config(250, 8).is_empty());
+        assert!(disk.get_config(u32::MAX, 8).is_empty());
+    }
+}
