@@ -31,6 +31,19 @@ fn reclaimed() -> u64 {
     })
 }
 
+/// Whether less than half of swap is free: much less, and the kernel kills processes rather than reclaim pages.
+fn swap_fills_up() -> bool {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    };
+    match (kib("SwapFree:"), kib("SwapTotal:")) {
+        (Some(free), Some(total)) => free < total / 2,
+        _ => false,
+    }
+}
+
 /// The process: a line `squeeze` is answered by the pages reclaimed meanwhile, once enough are or time is up.
 ///
 /// # Errors
@@ -41,6 +54,11 @@ pub fn run() -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         if line?.trim() != "squeeze" {
             continue;
+        }
+        if swap_fills_up() {
+            // Anew: what it holds there goes.
+            held.clear();
+            at_rest = None;
         }
         let (start, before) = (Instant::now(), reclaimed());
         let mut pages = 0;
