@@ -58,21 +58,21 @@ pub fn run(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-/// Builds the programs.
+/// Builds the programs, each by itself: built together, the helper would get the features that test programs ask for.
 fn build(paths: &Paths) -> Result<()> {
-    let mut command = shell::cargo(&paths.root);
-    command.env("CARGO_TARGET_DIR", &paths.target).args([
-        "build",
-        "--release",
-        "--locked",
-        "--quiet",
-    ]);
-    for item in ITEMS {
-        if let Source::Program(package, binary) = item.from {
-            command.args(["-p", package, "--bin", binary]);
+    let programs = ITEMS.iter().filter_map(|item| match item.from {
+        Source::Program(package, binary) => Some((package, binary)),
+        _ => None,
+    });
+    shell::timed("programs of the bundle", || {
+        for (package, binary) in programs {
+            let mut command = shell::cargo(&paths.root);
+            command.env("CARGO_TARGET_DIR", &paths.target);
+            command.args(["build", "--release", "--locked", "--quiet"]);
+            shell::quiet(command.args(["-p", package, "--bin", binary]))?;
         }
-    }
-    shell::timed("programs of the bundle", || shell::quiet(&mut command))
+        Ok(())
+    })
 }
 
 /// Builds tests, in release mode; returns their program.

@@ -180,6 +180,8 @@ mod tests {
         assert_eq!(of("guest.sh"), [SERVE, SERVE]);
         assert_eq!(of("flood.sh"), [SERVE, "evil-helper events"]);
         assert_eq!(of("disks.sh"), [DISK; 4]);
+        let disks = wanted(&suites.join("disks.sh")).unwrap();
+        assert!(disks.iter().all(|wanted| wanted.virtio_id == DISK_ID));
         assert!(of("smoke.sh").is_empty());
     }
 

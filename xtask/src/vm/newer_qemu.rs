@@ -118,9 +118,9 @@ mod tests {
 
     #[test]
     fn each_socket_is_a_device() {
-        let two = ["/a,b/0", "/c/1"].map(|socket| Device {
+        let two = [("/a,b/0", 22), ("/c/1", 2)].map(|(socket, virtio_id)| Device {
             socket: socket.into(),
-            virtio_id: 22,
+            virtio_id,
         });
         let options = devices(512, &two).unwrap().join(" ");
         assert!(options.contains("size=512M,share=on"), "{options}");
@@ -129,7 +129,7 @@ mod tests {
             "{options}"
         );
         assert!(
-            options.contains("chardev=helper1,virtio-id=22"),
+            options.contains("chardev=helper1,virtio-id=2,"),
             "{options}"
         );
     }

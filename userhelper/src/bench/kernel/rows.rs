@@ -105,6 +105,9 @@ pub fn read(text: &str) -> Result<Rows, RowError> {
                     row.number("cpus")?,
                     row.text("backend")?,
                 );
+                if row.words.get("disks") == Some(&"host") {
+                    rows.device += ", disks in the host's memory";
+                }
                 if let Some(params) = row.words.get("params") {
                     rows.device += &format!(", module with {}", params.replace(',', " "));
                 }
@@ -336,6 +339,15 @@ mod tests {
         assert!(told(HOST).ends_with("in the host, module with poll_us=50 merge_kib=256"));
         let without = HOST.replace(" params=poll_us=50,merge_kib=256", "");
         assert!(told(&without).ends_with("helper (cuda) in the host"));
+    }
+
+    #[test]
+    fn disks_of_the_host_are_told() {
+        let told = |machine| read_lines(&[machine, HOST_CALLER]).unwrap().device;
+        let theirs = HOST.replace(" plan=quick", " plan=quick disks=host");
+        assert!(told(&theirs).contains("in the host, disks in the host's memory, module with"));
+        let own = HOST.replace(" plan=quick", " plan=quick disks=ram");
+        assert_eq!(told(&own), told(HOST));
     }
 
     #[test]

@@ -143,10 +143,7 @@ impl Disk {
                 return (ERROR, written);
             };
             let done = match (kind, ours) {
-                (IN, true) => {
-                    written += len;
-                    memory.write_slice(bytes, *address)
-                }
+                (IN, true) => memory.write_slice(bytes, *address).map(|()| written += len),
                 (OUT, false) => memory.read_slice(bytes, *address),
                 _ => return (ERROR, written),
             };
